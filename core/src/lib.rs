@@ -1,0 +1,1 @@
+//! The contracts, the model and the sign-in engine of Gatelodge

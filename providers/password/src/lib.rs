@@ -1,0 +1,1 @@
+//! Password sign-in for Gatelodge

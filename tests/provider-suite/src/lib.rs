@@ -1,0 +1,1 @@
+//! The behaviour every Gatelodge provider must show

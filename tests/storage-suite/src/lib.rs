@@ -1,0 +1,1 @@
+//! The behaviour every Gatelodge storage backend must show
