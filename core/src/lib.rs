@@ -1,1 +1,20 @@
-//! The contracts, the model and the sign-in engine of Gatelodge
+//! The contracts, the model and the sign-in engine of Gatelodge.
+//!
+//! * [`provider`] is the contract for ways to prove who one is, and the how-to
+//!   for writing one.
+//! * [`storage`] is the contract for places to keep data, and the how-to for
+//!   writing one.
+//! * [`model`] is what the system knows.
+//!
+//! This crate knows no HTTP, no database and no asynchronous run time: clock
+//! and randomness come from [`environment`], loops are futures that the server
+//! spawns.
+
+pub mod environment;
+mod error;
+pub mod model;
+pub mod secret;
+pub mod storage;
+
+pub use environment::{Clock, Environment, Random};
+pub use error::{Error, ErrorKind, Result};

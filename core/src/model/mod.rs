@@ -1,0 +1,24 @@
+//! What the system knows: tenants, users, sessions, audit events, and the
+//! names and ids they carry. Everything here is plain data that is valid by
+//! construction; the rules that change it live in [`crate::service`].
+
+mod audit;
+mod id;
+mod lock;
+mod name;
+mod session;
+mod settings;
+mod tenant;
+mod user;
+
+pub use audit::{Actor, AuditEvent, AuditFilter, Change as FieldChange, ClientFacts, Outcome};
+pub use id::{
+    AuditEventId, ConnectionId, FlowId, ParseIdError, ProviderId, RecordId, SessionId, TenantId,
+    UserId,
+};
+pub use lock::Lock;
+pub use name::{DisplayName, Email, NameKey, Normalised, TenantName, UserName, fold, nfc};
+pub use session::{EndReason, Factor, FactorClass, Session, SessionEnd};
+pub use settings::{AtLimit, EffectiveSettings, RegistrationSettings, SessionSettings, TenantSettings};
+pub use tenant::Tenant;
+pub use user::{Grant, MustChange, User, UserStatus};
