@@ -13,6 +13,7 @@
 pub mod environment;
 mod error;
 pub mod model;
+pub mod provider;
 pub mod secret;
 pub mod storage;
 

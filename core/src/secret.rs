@@ -166,7 +166,12 @@ mod tests {
         let token = Token::generate(&Environment::system());
         assert_eq!(token.expose().len(), 43);
         assert_eq!(Token::parse(token.expose()), Some(token.clone()));
-        for text in ["", "short", &format!("{}A", token.expose()), &"=".repeat(43)] {
+        for text in [
+            "",
+            "short",
+            &format!("{}A", token.expose()),
+            &"=".repeat(43),
+        ] {
             assert_eq!(Token::parse(text), None, "{text}");
         }
     }

@@ -31,7 +31,10 @@ impl Lock {
         cascade: bool,
     ) -> Result<Self> {
         if reason.as_ref().is_some_and(|r| r.chars().count() > 500) {
-            return Err(Error::invalid("reason", "a reason has at most 500 characters"));
+            return Err(Error::invalid(
+                "reason",
+                "a reason has at most 500 characters",
+            ));
         }
         if until.is_some_and(|until| until <= since) {
             return Err(Error::invalid("until", "a lock must end in the future"));

@@ -19,6 +19,8 @@ pub use id::{
 pub use lock::Lock;
 pub use name::{DisplayName, Email, NameKey, Normalised, TenantName, UserName, fold, nfc};
 pub use session::{EndReason, Factor, FactorClass, Session, SessionEnd};
-pub use settings::{AtLimit, EffectiveSettings, RegistrationSettings, SessionSettings, TenantSettings};
+pub use settings::{
+    AtLimit, EffectiveSettings, RegistrationSettings, SessionSettings, TenantSettings,
+};
 pub use tenant::Tenant;
 pub use user::{Grant, MustChange, User, UserStatus};

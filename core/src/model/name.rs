@@ -137,7 +137,10 @@ impl TenantName {
             ));
         }
         if uuid::Uuid::try_parse(&key).is_ok() {
-            return Err(Error::invalid("name", "a tenant name cannot look like an id"));
+            return Err(Error::invalid(
+                "name",
+                "a tenant name cannot look like an id",
+            ));
         }
         Ok(Self(text))
     }
@@ -186,7 +189,12 @@ impl Email {
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] when it is not one plain address.
     pub fn new(text: &str) -> Result<Self> {
-        let wrong = || Error::invalid("email", "expected one e-mail address such as `ada@example.com`");
+        let wrong = || {
+            Error::invalid(
+                "email",
+                "expected one e-mail address such as `ada@example.com`",
+            )
+        };
         let (local, domain) = text.rsplit_once('@').ok_or_else(wrong)?;
         let local_fits = (1..=64).contains(&local.len())
             && !local.starts_with('.')
@@ -196,7 +204,9 @@ impl Email {
             // A compatibility form of `@` or of any of the above must not slip in.
             && fold(local).chars().all(is_local_character);
         let domain = match url::Host::parse(domain) {
-            Ok(url::Host::Domain(domain)) if domain.contains('.') && !domain.ends_with('.') => domain,
+            Ok(url::Host::Domain(domain)) if domain.contains('.') && !domain.ends_with('.') => {
+                domain
+            }
             _ => return Err(wrong()),
         };
         let address = format!("{}@{domain}", nfc(local));
@@ -317,14 +327,29 @@ mod tests {
 
     #[test]
     fn unprintable_and_padded_names_are_refused() {
-        for text in [" ada", "ada ", "a\nb", "a\0b", "a\u{202e}b", "\u{200b}", "\u{1b}[31m"] {
+        for text in [
+            " ada",
+            "ada ",
+            "a\nb",
+            "a\0b",
+            "a\u{202e}b",
+            "\u{200b}",
+            "\u{1b}[31m",
+        ] {
             assert!(UserName::new(text).is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn a_tenant_name_fits_into_a_path() {
-        for text in ["a/b", "..", "a?b", "a#b", "a%2fb", "0190a6c2-7f1e-7000-8000-000000000000"] {
+        for text in [
+            "a/b",
+            "..",
+            "a?b",
+            "a#b",
+            "a%2fb",
+            "0190a6c2-7f1e-7000-8000-000000000000",
+        ] {
             assert!(TenantName::new(text).is_err(), "{text}");
         }
         assert!(TenantName::new("Müller & Söhne").is_ok());
@@ -334,13 +359,29 @@ mod tests {
     #[test]
     fn s42_only_one_plain_address_is_an_email() {
         for text in [
-            "", "ada", "@example.com", "ada@", "a@b@c.example", "ada@example.com,eve@evil.example",
-            "\"ada\"@example.com", "ada@localhost", "ada＠example.com", "a\r\nb@example.com",
-            "ada @example.com", "ada@127.0.0.1", ".ada@example.com", "a..b@example.com",
-            "ada(comment)@example.com", "ada@example.com.", "<ada@example.com>",
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "a@b@c.example",
+            "ada@example.com,eve@evil.example",
+            "\"ada\"@example.com",
+            "ada@localhost",
+            "ada＠example.com",
+            "a\r\nb@example.com",
+            "ada @example.com",
+            "ada@127.0.0.1",
+            ".ada@example.com",
+            "a..b@example.com",
+            "ada(comment)@example.com",
+            "ada@example.com.",
+            "<ada@example.com>",
         ] {
             assert!(Email::new(text).is_err(), "{text:?}");
         }
-        assert_eq!(Email::new("ada+x@Bücher.example").unwrap().as_str(), "ada+x@xn--bcher-kva.example");
+        assert_eq!(
+            Email::new("ada+x@Bücher.example").unwrap().as_str(),
+            "ada+x@xn--bcher-kva.example"
+        );
     }
 }

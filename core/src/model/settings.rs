@@ -95,15 +95,22 @@ impl EffectiveSettings {
                 *place = value;
             }
         }
-        let minutes = |minutes: Option<u32>| minutes.map(|m| Duration::from_secs(u64::from(m) * 60));
+        let minutes =
+            |minutes: Option<u32>| minutes.map(|m| Duration::from_secs(u64::from(m) * 60));
         set(&mut self.session_idle, minutes(own.session.idle_minutes));
-        set(&mut self.session_absolute, minutes(own.session.absolute_minutes));
+        set(
+            &mut self.session_absolute,
+            minutes(own.session.absolute_minutes),
+        );
         if own.session.limit.is_some() {
             self.session_limit = own.session.limit;
         }
         set(&mut self.session_at_limit, own.session.at_limit);
         set(&mut self.registration_enabled, own.registration.enabled);
-        set(&mut self.registration_email_required, own.registration.email_required);
+        set(
+            &mut self.registration_email_required,
+            own.registration.email_required,
+        );
         set(
             &mut self.registration_display_name_required,
             own.registration.display_name_required,

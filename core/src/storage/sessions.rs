@@ -44,7 +44,8 @@ pub trait SessionRepository: Send {
     async fn by_token(&mut self, token: &TokenHash) -> Result<Option<Session>>;
 
     /// *Tenant.* Sessions that match.
-    async fn list(&mut self, filter: &SessionFilter, page: Page<SessionId>) -> Result<Vec<Session>>;
+    async fn list(&mut self, filter: &SessionFilter, page: Page<SessionId>)
+    -> Result<Vec<Session>>;
 
     /// *Tenant.* How many match.
     async fn count(&mut self, filter: &SessionFilter) -> Result<u64>;

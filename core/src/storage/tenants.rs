@@ -25,7 +25,8 @@ pub trait TenantRepository: Send {
     /// Tenants whose name or display name contains `search` (by key), all without.
     /// In a tenant unit only its own is there. The characters `%` and `_` have
     /// no special meaning.
-    async fn list(&mut self, search: Option<&NameKey>, page: Page<TenantId>) -> Result<Vec<Tenant>>;
+    async fn list(&mut self, search: Option<&NameKey>, page: Page<TenantId>)
+    -> Result<Vec<Tenant>>;
 
     /// The masters of a tenant, nearest first, without itself. In a tenant unit
     /// only for its own tenant, empty otherwise.

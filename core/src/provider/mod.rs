@@ -1,0 +1,152 @@
+//! The provider contract, and how to write a way to sign in.
+//!
+//! A provider is a machine of steps that proves who somebody is: by a password,
+//! a code, a third party, a device. It never speaks HTML or HTTP to the person
+//! and never touches storage; it answers with data, and the engine acts on it.
+//! A new provider therefore gets its page, its JSON API, its enrolment page,
+//! its limits, locks, audit and metrics without a line outside its folder.
+//!
+//! # A provider in five steps
+//!
+//! 1. Make a crate `providers/<name>` that depends on this crate and, if it
+//!    speaks a protocol, on that protocol's library.
+//! 2. Implement [`Provider`]. `begin` shows the first step, `resume` takes the
+//!    answer to the step before; both answer with a [`Turn`].
+//! 3. If people set it up for themselves, implement [`Enrolment`] as well.
+//! 4. Write `register(&mut Registry)`, which tells the [`Registry`] how to make
+//!    the provider from its table in the configuration.
+//! 5. Call `provider_suite!` of `gatelodge-provider-suite` in `tests/suite.rs`.
+//!
+//! Then two lines elsewhere: the dependency in `server/Cargo.toml`, and the call
+//! of `register` in `server/src/plugins.rs`.
+//!
+//! # What a provider may rely on
+//!
+//! * **The subject is already looked up.** A form field of [`Role::Identifier`]
+//!   is read by the engine, which checks limits and finds the user before
+//!   `resume` is called. For a name that nobody has, the subject is a decoy that
+//!   looks like any other, has no records and can never sign in. Do the same
+//!   work for it: a stranger must not learn which accounts exist.
+//! * **State comes back.** What a turn carries in [`Turn::state`] (at most
+//!   16 KiB) is handed to the next `resume` of the same flow, each step once.
+//!   It is kept sealed at the server; the browser never sees it.
+//! * **Effects are applied or nothing is.** [`Turn::effects`] are applied after
+//!   the engine's checks, in the transaction that writes the session and the
+//!   audit event. If one's condition fails, the answer counts as refused.
+//!   After a refusal none is applied.
+//! * **Nothing else is open.** No transaction is open while a provider runs.
+//!
+//! # What a provider must keep to
+//!
+//! * `begin` sends nothing and uses nothing up: opening a page is no act.
+//! * A wrong answer is [`Step::Refused`], one that could never be right (a field
+//!   missing, too long) is [`Step::Invalid`]; an [`Error`](crate::Error) is for
+//!   faults only.
+//! * Time and randomness come from the [`Context`].
+//! * Every message round-trips through JSON: the same provider may one day run
+//!   in a process of its own.
+
+mod context;
+mod form;
+mod registry;
+mod turn;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+pub use context::{
+    Context, Facts, HttpRequest, HttpResponse, Intent, KeptRecord, PastProof, Services, Strength,
+    Subject, TenantFacts,
+};
+pub use form::{Action, ActionStyle, Choice, Display, Field, FieldKind, Form, Role};
+pub use registry::{Configured, Factory, ProviderTable, Registry};
+pub use turn::{
+    Answer, ChallengeKind, Claim, Effect, Entry, ExternalIdentity, FieldError, Message,
+    MessageChannel, NewRecord, Proof, RecordOwner, State, Step, Turn, Verified, Who,
+};
+
+use crate::{
+    Result,
+    model::{FactorClass, RecordId},
+};
+
+/// A way to prove who one is.
+#[async_trait]
+pub trait Provider: Send + Sync + 'static {
+    /// What it is and can do; the same at every call.
+    fn describe(&self) -> Description;
+
+    /// Shows the first step.
+    ///
+    /// * It sends nothing and uses nothing up, however often it is called.
+    /// * An entry of a kind it does not know is refused.
+    async fn begin(&self, context: &Context<'_>, entry: Entry) -> Result<Turn>;
+
+    /// Takes the answer to the step that `state` belongs to.
+    ///
+    /// * A wrong answer is refused, a malformed one invalid; neither has effects.
+    /// * A state that it did not make is refused.
+    async fn resume(&self, context: &Context<'_>, state: State, answer: Answer) -> Result<Turn>;
+
+    /// How people set it up for themselves; `Some` exactly when
+    /// [`Description::enrolment`] says so.
+    fn enrolment(&self) -> Option<&dyn Enrolment> {
+        None
+    }
+}
+
+/// Setting a provider up for a user, and taking that back.
+#[async_trait]
+pub trait Enrolment: Send + Sync {
+    /// Shows the first step of setting it up for the context's subject.
+    async fn begin(&self, context: &Context<'_>) -> Result<Turn>;
+
+    /// Takes the answer; the last turn is [`Step::Enrolled`] with the effects
+    /// that make it so.
+    async fn resume(&self, context: &Context<'_>, state: State, answer: Answer) -> Result<Turn>;
+
+    /// What the context's subject has set up.
+    async fn list(&self, context: &Context<'_>) -> Result<Vec<Credential>>;
+
+    /// The effects that take one back; [`NotFound`](crate::ErrorKind::NotFound)
+    /// when the subject has no such one.
+    async fn remove(&self, context: &Context<'_>, id: RecordId) -> Result<Vec<Effect>>;
+}
+
+/// What a provider is and can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// Its kind, as in the configuration: `password`, `oidc`.
+    pub kind: String,
+    /// What it is called on a button or a heading: "Password".
+    pub label: String,
+    /// The kind of factor it proves.
+    pub class: FactorClass,
+    /// The authentication method reference (RFC 8176) of its proofs.
+    pub amr: String,
+    /// Whether a sign-in can start with it.
+    pub first_step: bool,
+    /// Whether it can confirm a user whom another provider proved.
+    pub second_factor: bool,
+    /// Whether people set it up for themselves.
+    pub enrolment: bool,
+    /// Whether it finds the tenant by itself, so that nobody is asked before.
+    pub finds_tenant: bool,
+    /// Whether its first step is shown at once beside the other ways to sign
+    /// in; otherwise it begins when it is chosen.
+    pub inline: bool,
+    /// Refusals are held back until this many milliseconds passed since the
+    /// answer came, so that the time of outside calls tells nothing; at most 10,000.
+    pub refusal_floor_ms: u32,
+}
+
+/// Something a user has set up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// The record that keeps it.
+    pub id: RecordId,
+    /// What the person calls it, or what it is.
+    pub label: String,
+    /// When it was set up.
+    pub created_at: jiff::Timestamp,
+}

@@ -1,0 +1,113 @@
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use super::{Description, Provider};
+use crate::{Error, Result, model::ProviderId};
+
+/// A provider's table in the configuration, as the server hands it on: all keys
+/// but `kind`, `id` and `enabled`, and texts for what a secret's file held.
+pub type ProviderTable = serde_json::Map<String, serde_json::Value>;
+
+/// Makes a provider from its table. The error names the key that is wrong.
+pub type Factory = fn(&ProviderId, ProviderTable) -> Result<Arc<dyn Provider>>;
+
+/// The kinds of providers that there are, and those that are configured, in the
+/// order in which they are offered.
+#[derive(Clone, Default)]
+pub struct Registry {
+    factories: BTreeMap<&'static str, Factory>,
+    configured: Vec<Configured>,
+}
+
+/// A configured provider.
+#[derive(Clone)]
+pub struct Configured {
+    /// Its id.
+    pub id: ProviderId,
+    /// What it is and can do.
+    pub description: Description,
+    /// It.
+    pub provider: Arc<dyn Provider>,
+}
+
+impl Registry {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a kind of provider.
+    pub fn kind(&mut self, kind: &'static str, factory: Factory) {
+        self.factories.insert(kind, factory);
+    }
+
+    /// The kinds that there are.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.factories.keys().copied()
+    }
+
+    /// Makes a provider from its table.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] for an unknown kind, a taken id, or a table
+    /// that the provider does not accept.
+    pub fn configure(&mut self, id: ProviderId, kind: &str, table: ProviderTable) -> Result<()> {
+        let factory = self.factories.get(kind).ok_or_else(|| {
+            let known: Vec<_> = self.kinds().map(|kind| format!("`{kind}`")).collect();
+            Error::invalid(
+                "kind",
+                format!(
+                    "there is no provider of kind `{kind}`, only {}",
+                    known.join(", ")
+                ),
+            )
+        })?;
+        let provider = factory(&id, table)?;
+        self.add(id, provider)
+    }
+
+    /// Adds a provider that was made elsewhere.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] for a taken id, or when the provider's
+    /// description contradicts it.
+    pub fn add(&mut self, id: ProviderId, provider: Arc<dyn Provider>) -> Result<()> {
+        if self.provider(&id).is_some() {
+            return Err(Error::invalid(
+                "id",
+                format!("two providers have the id `{id}`"),
+            ));
+        }
+        let description = provider.describe();
+        if description.enrolment != provider.enrolment().is_some() {
+            return Err(Error::internal(format!(
+                "the provider `{id}` says one thing about enrolment and does another"
+            )));
+        }
+        self.configured.push(Configured {
+            id,
+            description,
+            provider,
+        });
+        Ok(())
+    }
+
+    /// The configured provider with this id.
+    pub fn provider(&self, id: &ProviderId) -> Option<&Configured> {
+        self.configured
+            .iter()
+            .find(|configured| configured.id == *id)
+    }
+
+    /// The configured providers, in order.
+    pub fn providers(&self) -> impl Iterator<Item = &Configured> {
+        self.configured.iter()
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.configured.iter().map(|configured| &configured.id))
+            .finish()
+    }
+}
