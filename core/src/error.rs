@@ -14,6 +14,10 @@ pub enum ErrorKind {
     AlreadyExists,
     /// The object changed since it was read; read it again and retry.
     Conflict,
+    /// Nobody is signed in, or the credentials do not count.
+    Unauthenticated,
+    /// The caller is known and may not do this.
+    Denied,
     /// The object's present state forbids the change; the message says why.
     Refused,
     /// An input is malformed, too long or out of range; the message says which.
@@ -37,6 +41,8 @@ impl ErrorKind {
             Self::NotFound => "not_found",
             Self::AlreadyExists => "already_exists",
             Self::Conflict => "conflict",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Denied => "denied",
             Self::Refused => "refused",
             Self::Invalid => "invalid",
             Self::Unsupported => "unsupported",
@@ -51,7 +57,8 @@ impl ErrorKind {
 /// An error of a contract's operation.
 ///
 /// `Display` is safe to show to the person who made the request for the kinds
-/// `NotFound`, `AlreadyExists`, `Conflict`, `Refused`, `Invalid`, `Limited`;
+/// `NotFound`, `AlreadyExists`, `Conflict`, `Unauthenticated`, `Denied`, `Refused`,
+/// `Invalid`, `Limited`;
 /// for the others a front end shows its own words. It never contains secrets.
 pub struct Error {
     inner: Box<Inner>,

@@ -5,17 +5,28 @@
 //! * [`storage`] is the contract for places to keep data, and the how-to for
 //!   writing one.
 //! * [`model`] is what the system knows.
+//! * [`engine`] signs people in, [`service`] does everything else, both on a
+//!   [`Platform`].
 //!
 //! This crate knows no HTTP, no database and no asynchronous run time: clock
 //! and randomness come from [`environment`], loops are futures that the server
 //! spawns.
 
+pub mod access;
+pub mod engine;
 pub mod environment;
 mod error;
+pub mod limits;
 pub mod model;
+mod platform;
 pub mod provider;
+pub mod seal;
 pub mod secret;
+pub mod service;
+mod session_table;
 pub mod storage;
 
 pub use environment::{Clock, Environment, Random};
 pub use error::{Error, ErrorKind, Result};
+pub use platform::{Parts, Platform};
+pub use session_table::CheckedSession;

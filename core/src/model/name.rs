@@ -184,6 +184,9 @@ impl From<TenantName> for String {
 pub struct Email(String);
 
 impl Email {
+    /// The greatest length in bytes (RFC 5321 section 4.5.3.1.3).
+    pub const MAX: usize = 254;
+
     /// Checks `text`.
     ///
     /// # Errors
@@ -210,7 +213,7 @@ impl Email {
             _ => return Err(wrong()),
         };
         let address = format!("{}@{domain}", nfc(local));
-        if local_fits && address.len() <= 254 {
+        if local_fits && address.len() <= Self::MAX {
             Ok(Self(address))
         } else {
             Err(wrong())

@@ -1,0 +1,571 @@
+//! Applying a proof, and ending a flow with a session: locks are checked, the
+//! provider's effects applied, the flow moved on, the session and the audit
+//! event written, all in one transaction.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Claimed, Completed, Progress, Reply, ReplyAnswer, SignIn,
+    answer::{Attempt, error, resume},
+    device,
+    flow::{self, FlowProof, FlowTenant, Found, Phase},
+    outstanding::{CHANGE_CREDENTIAL, Next, outstanding},
+    start::{self, ensure_open},
+    view::{TENANT, view},
+};
+use crate::{
+    Error, ErrorKind, Platform, Result,
+    access::{Caller, Principal},
+    model::{
+        ClientFacts, DisplayName, Email, EndReason, Factor, SessionEnd, Tenant, TenantId, User,
+        UserId, UserName, UserStatus,
+    },
+    platform::{AuditEventExt, sign_in_obstacle},
+    provider::{Answer, Effect, FieldError, Proof, Step, Who},
+    secret::Secret,
+    service::{NewSession, apply_effects, end_sessions, is_lost_effect, start_session},
+    storage::{Change, Changed, Scope, SessionFilter, UnitOfWork},
+};
+
+/// What is to be written for a proof or a set-up.
+enum Write {
+    /// Somebody proved who they are.
+    Proof(Factor, Option<String>),
+    /// A credential was set up.
+    SetUp,
+    /// An account was made, and a credential set up with it.
+    NewAccount(Box<User>, Factor),
+}
+
+impl Attempt<'_> {
+    /// A provider says who it is.
+    pub(crate) async fn prove(self, proof: Proof, effects: Vec<Effect>) -> Result<Progress> {
+        let factor = self.factor(&proof);
+        match proof.who {
+            Who::Subject { user } => match &self.claimed {
+                Claimed::User(found) if found.1.id == user => {
+                    let place = (found.0.id, user);
+                    self.write(place, Write::Proof(factor, proof.scope), effects)
+                        .await
+                }
+                _ => self.refuse("not_the_subject").await,
+            },
+            Who::Candidates { users } => {
+                if !self.configured.description.finds_tenant || users.len() > 100 {
+                    return self.refuse("candidates_not_allowed").await;
+                }
+                let allowed = self.allowed(users).await?;
+                match allowed.as_slice() {
+                    [] => self.refuse("no_account").await,
+                    [(tenant, user)] => {
+                        let place = (tenant.id, *user);
+                        self.write(place, Write::Proof(factor, proof.scope), effects)
+                            .await
+                    }
+                    _ if !effects.is_empty() => self.refuse("effects_without_tenant").await,
+                    _ => self.ask_for_tenant(allowed, factor, proof.scope).await,
+                }
+            }
+            Who::External { .. } => self.refuse("not_linked").await,
+        }
+    }
+
+    fn factor(&self, proof: &Proof) -> Factor {
+        let description = &self.configured.description;
+        Factor {
+            provider: self.configured.id.clone(),
+            class: proof.class.unwrap_or(description.class),
+            amr: proof
+                .amr
+                .first()
+                .cloned()
+                .unwrap_or_else(|| description.amr.clone()),
+            at: proof.at.unwrap_or_else(|| self.platform.now()),
+        }
+    }
+
+    /// Those of the users who exist and may sign in, in the flow's tenant and
+    /// being the flow's user if these are known.
+    async fn allowed(&self, users: Vec<(TenantId, UserId)>) -> Result<Vec<(FlowTenant, UserId)>> {
+        let flow = &self.found.flow;
+        let mut allowed = Vec::new();
+        for (tenant, user) in users {
+            let fits = flow.tenant_id().is_none_or(|known| known == tenant)
+                && flow.subject.is_none_or(|known| known == (tenant, user));
+            if !fits {
+                continue;
+            }
+            let mut unit = self.platform.read(Scope::Tenant(tenant)).await?;
+            let found = unit.tenants().by_id(tenant).await?;
+            let user = unit.users().by_id(user).await?;
+            if let Some((tenant, user)) = found.zip(user) {
+                let now = self.platform.now();
+                let obstacle = sign_in_obstacle(unit.as_mut(), &tenant, &user, now).await?;
+                if obstacle.is_none() {
+                    allowed.push((FlowTenant::from(&tenant), user.id));
+                }
+            }
+            unit.rollback().await?;
+        }
+        Ok(allowed)
+    }
+
+    async fn ask_for_tenant(
+        mut self,
+        candidates: Vec<(FlowTenant, UserId)>,
+        factor: Factor,
+        scope: Option<String>,
+    ) -> Result<Progress> {
+        let flow = &mut self.found.flow;
+        flow.candidates = candidates;
+        flow.scope = scope;
+        flow.proofs.push(FlowProof {
+            factor,
+            first: self.configured.description.first_step,
+        });
+        flow.go_to(self.platform.environment(), Phase::Tenant);
+        let binding = flow.rebind(self.platform.environment());
+        let mut unit = self.platform.write(Scope::Platform).await?;
+        self.found.version = flow::save(self.platform, unit.as_mut(), &self.found).await?;
+        unit.commit().await?;
+        Ok(Progress::Next {
+            view: view(self.platform, &self.found),
+            binding,
+        })
+    }
+
+    /// A credential was set up: for a duty, or because it was asked for.
+    pub(crate) async fn enrolled(self, effects: Vec<Effect>) -> Result<Progress> {
+        match (&self.claimed, self.found.flow.phase) {
+            (Claimed::User(found), Phase::ChangeCredential | Phase::Enrol) => {
+                let place = (found.0.id, found.1.id);
+                self.write(place, Write::SetUp, effects).await
+            }
+            _ => self.refuse("nothing_to_set_up").await,
+        }
+    }
+
+    /// Makes an account from a sign-up form.
+    pub(crate) async fn sign_up(mut self, values: BTreeMap<String, Secret>) -> Result<Progress> {
+        let Some(tenant) = self.flow_tenant().await? else {
+            return Err(flow::gone());
+        };
+        let (user, rest) = match new_user(self.platform, values) {
+            Ok(new) => new,
+            Err(errors) => return Ok(self.invalid(errors)),
+        };
+        self.claimed = Claimed::Nobody {
+            tenant: Some(tenant.clone()),
+        };
+        // Names are asked for one by one only as fast as the network's lane allows.
+        let lanes = crate::limits::Lanes::network(self.client.network.as_deref());
+        let mut unit = self.platform.write(Scope::Platform).await?;
+        lanes
+            .reserve(unit.as_mut(), self.platform.limits(), self.platform.now())
+            .await?;
+        unit.enter(tenant.id).await?;
+        let taken = unit
+            .users()
+            .by_login(&user.user_name.key())
+            .await?
+            .is_some();
+        unit.commit().await?;
+        self.lanes = Some(lanes);
+        if taken {
+            return Ok(self.invalid(vec![name_taken()]));
+        }
+        let state = self.open_offer()?.state.clone();
+        let call = start::call(
+            self.platform,
+            &self.found.flow,
+            self.configured,
+            None,
+            self.client,
+        )
+        .in_tenant(Some(&tenant))
+        .of_user(&user);
+        let answer = Answer::Fields { values: rest };
+        let turn = resume(self.configured, Phase::SignUp, &call, state, answer).await;
+        let turn = match turn {
+            Ok(turn) => turn,
+            Err(error) => {
+                self.refund().await?;
+                return Err(error);
+            }
+        };
+        match turn.step {
+            Step::Enrolled {} => {
+                let factor = self.factor(&Proof::of_subject(user.id));
+                let place = (tenant.id, user.id);
+                let write = Write::NewAccount(Box::new(user), factor);
+                self.write(place, write, turn.effects).await
+            }
+            Step::Invalid { errors } => {
+                self.refund().await?;
+                Ok(self.invalid(errors))
+            }
+            Step::Refused { reason } => self.refuse(&reason).await,
+            _ => Err(Error::new(
+                ErrorKind::Unsupported,
+                "an account cannot be made with a provider that takes several steps",
+            )),
+        }
+    }
+
+    /// Everything that a proof or set-up changes, in one transaction.
+    async fn write(
+        mut self,
+        (tenant_id, user_id): (TenantId, UserId),
+        write: Write,
+        effects: Vec<Effect>,
+    ) -> Result<Progress> {
+        if self
+            .found
+            .flow
+            .subject
+            .is_some_and(|s| s != (tenant_id, user_id))
+        {
+            return self.refuse("not_the_subject").await;
+        }
+        let mut unit = self.platform.write(Scope::Tenant(tenant_id)).await?;
+        let written = self
+            .write_in(unit.as_mut(), (tenant_id, user_id), write, effects)
+            .await;
+        match written {
+            Ok(Written::Next(binding)) => {
+                self.platform.commit(unit, &[]).await?;
+                ensure_open(self.platform, &mut self.found, self.client).await?;
+                Ok(Progress::Next {
+                    view: view(self.platform, &self.found),
+                    binding,
+                })
+            }
+            Ok(Written::Complete(completed, changes)) => {
+                self.platform.commit(unit, &changes).await?;
+                Ok(Progress::Complete(completed))
+            }
+            Ok(Written::Refuse(reason)) => {
+                unit.rollback().await?;
+                self.refuse(reason).await
+            }
+            Ok(Written::NameTaken) => {
+                unit.rollback().await?;
+                Ok(self.invalid(vec![name_taken()]))
+            }
+            Err(error) => {
+                unit.rollback().await.ok();
+                Err(error)
+            }
+        }
+    }
+
+    async fn write_in(
+        &mut self,
+        unit: &mut dyn UnitOfWork,
+        (tenant_id, user_id): (TenantId, UserId),
+        write: Write,
+        effects: Vec<Effect>,
+    ) -> Result<Written> {
+        let Some(tenant) = unit.tenants().by_id(tenant_id).await? else {
+            return Ok(Written::Refuse("tenant_gone"));
+        };
+        if let Write::NewAccount(user, _) = &write {
+            match unit.users().create(user).await {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    return Ok(Written::NameTaken);
+                }
+                other => other?,
+            }
+        }
+        let Some(user) = hold_user(unit, user_id).await? else {
+            return Ok(Written::Refuse("user_gone"));
+        };
+        let now = self.platform.now();
+        if let Some(obstacle) = sign_in_obstacle(unit, &tenant, &user, now).await? {
+            return Ok(Written::Refuse(obstacle));
+        }
+        let place = (tenant_id, Some(user_id));
+        match apply_effects(self.platform, unit, &self.configured.id, place, &effects).await {
+            Err(error) if is_lost_effect(&error) => return Ok(Written::Refuse("used_up")),
+            other => other?,
+        }
+        if let Some(lanes) = &self.lanes {
+            lanes.succeed(unit, self.platform.limits()).await?;
+        }
+        let user = self.record(unit, &tenant, user, write).await?;
+        self.go_on(unit, tenant, user).await
+    }
+
+    /// Notes in flow, user and audit log what was proven or set up.
+    async fn record(
+        &mut self,
+        unit: &mut dyn UnitOfWork,
+        tenant: &Tenant,
+        mut user: User,
+        write: Write,
+    ) -> Result<User> {
+        let caller = self.caller(tenant.id, user.id);
+        let platform = self.platform;
+        let event = |action: &str| {
+            platform
+                .event(&caller, Some(tenant.id), action)
+                .about(user.id)
+        };
+        let provider = Some(self.configured.id.to_string());
+        let flow = &mut self.found.flow;
+        flow.subject = Some((tenant.id, user.id));
+        flow.tenant = Some(FlowTenant::from(tenant));
+        let first = self.configured.description.first_step;
+        let event = match write {
+            Write::Proof(factor, scope) => {
+                flow.scope = flow.scope.take().or(scope);
+                flow.proofs.push(FlowProof { factor, first });
+                event("session.prove").changing("provider", None, provider)
+            }
+            Write::NewAccount(_, factor) => {
+                flow.proofs.push(FlowProof { factor, first });
+                event("user.create")
+                    .changing("user_name", None, Some(user.user_name.to_string()))
+                    .changing("by", None, Some("registration".to_owned()))
+            }
+            Write::SetUp => {
+                let event = event("user.change_credential").changing("provider", None, provider);
+                if flow.phase == Phase::ChangeCredential {
+                    flow.duties_done.push(CHANGE_CREDENTIAL.to_owned());
+                }
+                flow.enrolled |= flow.target.as_ref() == Some(&self.configured.id);
+                user.must_change = None;
+                user.credential_epoch += 1;
+                user = unit.users().update(&user).await?;
+                let all = SessionFilter {
+                    user: Some(user.id),
+                    ..SessionFilter::default()
+                };
+                end_sessions(platform, unit, &all, EndReason::CredentialChanged).await?;
+                unit.announce(Change {
+                    tenant: tenant.id,
+                    what: Changed::User(user.id),
+                })
+                .await?;
+                event
+            }
+        };
+        unit.audit().append(&event).await?;
+        Ok(user)
+    }
+
+    fn caller(&self, tenant: TenantId, user: UserId) -> Caller {
+        let principal = Principal::User(crate::access::SignedIn {
+            tenant,
+            user,
+            // There is no session yet; only who it is goes into the log.
+            session: crate::model::SessionId::from_uuid(uuid::Uuid::nil()),
+            grants: Vec::new(),
+            scope: None,
+        });
+        Caller {
+            principal,
+            client: self.client.clone(),
+        }
+    }
+
+    /// On to what is outstanding, or to the session.
+    async fn go_on(
+        &mut self,
+        unit: &mut dyn UnitOfWork,
+        tenant: Tenant,
+        user: User,
+    ) -> Result<Written> {
+        let environment = self.platform.environment();
+        match outstanding(self.platform, unit, &self.found.flow, &user).await? {
+            Next::Do(phase) => {
+                self.found.flow.go_to(environment, phase);
+                let binding = self.found.flow.rebind(environment);
+                self.found.version = flow::save(self.platform, unit, &self.found).await?;
+                Ok(Written::Next(binding))
+            }
+            Next::Impossible(reason) => Ok(Written::Refuse(reason)),
+            Next::Session => self.complete(unit, tenant, user).await,
+        }
+    }
+
+    async fn complete(
+        &mut self,
+        unit: &mut dyn UnitOfWork,
+        tenant: Tenant,
+        user: User,
+    ) -> Result<Written> {
+        let platform = self.platform;
+        let mut changes = vec![];
+        let flow = &mut self.found.flow;
+        if let Some(old) = flow.session {
+            let end = SessionEnd {
+                at: platform.now(),
+                reason: EndReason::Replaced,
+            };
+            unit.sessions().end(old, end).await?;
+            changes.push(Change {
+                tenant: tenant.id,
+                what: Changed::User(user.id),
+            });
+        }
+        let new = NewSession {
+            tenant: &tenant,
+            user: &user,
+            factors: flow.factors(),
+            scope: flow.scope.clone(),
+            client: self.client,
+        };
+        let (token, session) = start_session(platform, unit, new).await?;
+        flow.complete = true;
+        flow.offers.clear();
+        flow.active = None;
+        let return_to = flow.return_to.clone();
+        self.found.version = flow::save(platform, unit, &self.found).await?;
+        let caller = self.caller(tenant.id, user.id);
+        let event = platform
+            .event(&caller, Some(tenant.id), "session.start")
+            .about(session.id)
+            .changing("amr", None, Some(session.amr().join(" ")));
+        unit.audit().append(&event).await?;
+        let device = device::note(platform, self.device.as_ref(), tenant.id, user.id)?;
+        Ok(Written::Complete(
+            Box::new(Completed {
+                view: view(platform, &self.found),
+                token,
+                session,
+                tenant,
+                device,
+                return_to,
+            }),
+            changes,
+        ))
+    }
+}
+
+enum Written {
+    Next(Option<crate::secret::Token>),
+    Complete(Box<Completed>, Vec<Change>),
+    Refuse(&'static str),
+    NameTaken,
+}
+
+impl SignIn<'_> {
+    /// The person chooses one of several accounts.
+    pub(super) async fn choose_tenant(
+        &self,
+        found: Found,
+        reply: Reply,
+        client: &ClientFacts,
+    ) -> Result<Progress> {
+        let wrong = |found: &Found| Progress::Invalid {
+            view: view(self.0, found),
+            errors: vec![error(
+                TENANT,
+                "unknown_choice",
+                "Choose one of the organisations.",
+            )],
+        };
+        let ReplyAnswer::Fields(values) = reply.answer else {
+            return Ok(wrong(&found));
+        };
+        let chosen = values.get(TENANT).and_then(|chosen| {
+            let candidates = found.flow.candidates.iter();
+            let mut candidates = candidates.filter(|(tenant, _)| tenant.name == chosen.expose());
+            candidates.next().map(|(tenant, user)| (tenant.id, *user))
+        });
+        let proof = found.flow.proofs.last().cloned();
+        let configured = proof
+            .as_ref()
+            .and_then(|proof| self.0.providers().provider(&proof.factor.provider));
+        let (Some((tenant, user)), Some(configured)) = (chosen, configured) else {
+            return Ok(wrong(&found));
+        };
+        let mut attempt = Attempt {
+            platform: self.0,
+            found,
+            offer: 0,
+            configured,
+            client,
+            device: reply.device,
+            claimed: Claimed::Nobody { tenant: None },
+            lanes: None,
+        };
+        // The proof is taken out and written again with its account.
+        let proof = attempt.found.flow.proofs.pop();
+        let proof = proof.ok_or_else(|| Error::internal("a proof is gone"))?;
+        let scope = attempt.found.flow.scope.take();
+        attempt
+            .write(
+                (tenant, user),
+                Write::Proof(proof.factor, scope),
+                Vec::new(),
+            )
+            .await
+    }
+}
+
+async fn hold_user(unit: &mut dyn UnitOfWork, id: UserId) -> Result<Option<User>> {
+    match unit.users().lock_row(id).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        other => {
+            other?;
+            unit.users().by_id(id).await
+        }
+    }
+}
+
+/// The account's own fields of a sign-up form, and the rest, which is the provider's.
+fn new_user(
+    platform: &Platform,
+    mut values: BTreeMap<String, Secret>,
+) -> Result<(User, BTreeMap<String, Secret>), Vec<FieldError>> {
+    let mut errors = Vec::new();
+    let mut keep = |field: &str, error: Error| {
+        let mut message = error.message().to_owned();
+        if let Some(first) = message.get_mut(0..1) {
+            first.make_ascii_uppercase();
+        }
+        errors.push(self::error(field, "invalid", &format!("{message}.")));
+    };
+    let mut text = |name: &str| {
+        values
+            .remove(name)
+            .map(|value| value.expose().trim().to_owned())
+    };
+    let user_name = text("user_name").unwrap_or_default();
+    let display_name = text("display_name").filter(|text| !text.is_empty());
+    let email = text("email").filter(|text| !text.is_empty());
+    let display_name = DisplayName::new(display_name.as_deref().unwrap_or(&user_name))
+        .map_err(|error| keep("display_name", error));
+    let user_name = UserName::new(&user_name).map_err(|error| keep("user_name", error));
+    let email = email
+        .map(|email| Email::new(&email))
+        .transpose()
+        .map_err(|error| keep("email", error));
+    let (Ok(user_name), Ok(display_name), Ok(email)) = (user_name, display_name, email) else {
+        return Err(errors);
+    };
+    let user = User {
+        id: UserId::generate(platform.environment()),
+        user_name,
+        display_name,
+        email,
+        email_verified: false,
+        status: UserStatus::Active,
+        lock: None,
+        must_change: None,
+        credential_epoch: 1,
+        created_at: platform.now(),
+        version: 1,
+    };
+    Ok((user, values))
+}
+
+fn name_taken() -> FieldError {
+    error(
+        "user_name",
+        "taken",
+        "This user name is taken. Choose another.",
+    )
+}

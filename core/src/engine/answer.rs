@@ -1,0 +1,543 @@
+//! Taking answers: what can be checked without a provider is checked first,
+//! tries are counted before anything is looked at, and no transaction is open
+//! while a provider runs.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    Claimed, Progress, Reply, ReplyAnswer, SignIn, anonymous, device,
+    flow::{self, FlowHandle, Found, OpenOffer, Phase},
+    start::{self, ensure_open},
+    view::{TENANT, shown_form, shown_provider, view},
+};
+use crate::{
+    Error, Platform, Result,
+    environment::later,
+    limits::Lanes,
+    model::{ClientFacts, NameKey, Tenant, TenantId, User, UserId},
+    platform::AuditEventExt,
+    provider::{Answer, Configured, Entry, FieldError, FieldKind, Form, Role, State, Step, Turn},
+    secret::{Secret, Token, TokenHash},
+    service::{ProviderCall, apply_effects, is_lost_effect},
+    storage::Scope,
+};
+
+const MAX_VALUE: usize = 64 * 1024;
+
+/// One step being answered.
+pub(crate) struct Attempt<'a> {
+    pub(crate) platform: &'a Platform,
+    pub(crate) found: Found,
+    pub(crate) offer: usize,
+    pub(crate) configured: &'a Configured,
+    pub(crate) client: &'a ClientFacts,
+    pub(crate) device: Option<Secret>,
+    pub(crate) claimed: Claimed,
+    pub(crate) lanes: Option<Lanes>,
+}
+
+impl SignIn<'_> {
+    /// Takes an answer to a step.
+    ///
+    /// # Errors
+    /// * [`crate::ErrorKind::NotFound`] for a flow that is over, expired or
+    ///   another browser's, and for a provider that was not offered.
+    /// * [`crate::ErrorKind::Conflict`] when `step` is not the current one.
+    /// * [`crate::ErrorKind::Limited`] after too many wrong answers.
+    /// * Whatever storage or provider say; nothing was changed then.
+    pub async fn answer(
+        &self,
+        handle: &FlowHandle,
+        reply: Reply,
+        client: &ClientFacts,
+    ) -> Result<Progress> {
+        let mut found = flow::find(self.0, handle).await?;
+        let current = reply
+            .step
+            .as_ref()
+            .is_none_or(|step| *step == found.flow.step);
+        if found.flow.complete || !current {
+            return Err(flow::not_current());
+        }
+        ensure_open(self.0, &mut found, client).await?;
+        if found.flow.phase == Phase::Tenant {
+            return self.choose_tenant(found, reply, client).await;
+        }
+        let offer = chosen_offer(&found, &reply.provider)?;
+        let configured = found
+            .flow
+            .offers
+            .get(offer)
+            .and_then(|offer| self.0.providers().provider(&offer.provider))
+            .ok_or_else(|| Error::not_found("provider in this step"))?;
+        let attempt = Attempt {
+            platform: self.0,
+            found,
+            offer,
+            configured,
+            client,
+            device: reply.device,
+            claimed: Claimed::Nobody { tenant: None },
+            lanes: None,
+        };
+        attempt.take(reply.answer).await
+    }
+}
+
+/// Which offer is answered: the one that has a step of its own, or any that is
+/// offered.
+fn chosen_offer(found: &Found, provider: &str) -> Result<usize> {
+    let flow = &found.flow;
+    let position = flow
+        .offers
+        .iter()
+        .position(|offer| shown_provider(flow, offer) == provider);
+    match (position, flow.active) {
+        (Some(position), None) => Ok(position),
+        (Some(position), Some(active)) if position == active => Ok(position),
+        _ => Err(Error::not_found("provider in this step")),
+    }
+}
+
+impl Attempt<'_> {
+    pub(crate) fn open_offer(&self) -> Result<&OpenOffer> {
+        self.found
+            .flow
+            .offers
+            .get(self.offer)
+            .ok_or_else(|| Error::internal("an offer is gone"))
+    }
+
+    async fn take(mut self, answer: ReplyAnswer) -> Result<Progress> {
+        let shown = self.open_offer()?.shown.clone();
+        match (shown, answer) {
+            (None, ReplyAnswer::Go) => self.choose().await,
+            (Some(Step::Wait { .. }), ReplyAnswer::Go) => {
+                self.claim_proven().await?;
+                self.ask(Answer::Poll {}).await
+            }
+            (Some(_), ReplyAnswer::Go) => Ok(Progress::Next {
+                view: view(self.platform, &self.found),
+                binding: None,
+            }),
+            (Some(Step::Challenge { .. }), ReplyAnswer::Browser(response)) => {
+                self.claim_proven().await?;
+                self.ask(Answer::Browser { response }).await
+            }
+            (Some(Step::Prompt { form }), ReplyAnswer::Action(action)) => {
+                if form.actions.iter().all(|known| known.id != action) {
+                    return Ok(self.invalid(vec![error(
+                        "action",
+                        "unknown",
+                        "There is no such button.",
+                    )]));
+                }
+                self.claim_proven().await?;
+                self.ask(Answer::Action { action }).await
+            }
+            (Some(Step::Prompt { .. }), ReplyAnswer::Fields(values)) => self.fields(values).await,
+            _ => Ok(self.invalid(vec![error(
+                "answer",
+                "unexpected",
+                "This step takes another kind of answer.",
+            )])),
+        }
+    }
+
+    async fn fields(mut self, mut values: BTreeMap<String, Secret>) -> Result<Progress> {
+        let form = shown_form(self.platform, &self.found.flow, self.open_offer()?);
+        let form = form.unwrap_or_default();
+        let errors = check(&form, &mut values);
+        if !errors.is_empty() {
+            return Ok(self.invalid(errors));
+        }
+        if self.found.flow.phase == Phase::SignUp {
+            return self.sign_up(values).await;
+        }
+        let named = values.remove(TENANT);
+        self.claimed = self.claim(&form, &values, named.as_ref()).await?;
+        self.ask(Answer::Fields { values }).await
+    }
+
+    /// Begins a provider that begins when it is chosen.
+    async fn choose(mut self) -> Result<Progress> {
+        self.claim_proven().await?;
+        let oauth_state = Token::generate(self.platform.environment());
+        let subject = self.subject();
+        let call = start::call(
+            self.platform,
+            &self.found.flow,
+            self.configured,
+            subject.as_ref(),
+            self.client,
+        )
+        .with_callback(oauth_state.expose());
+        let turn = if start::sets_up(self.found.flow.phase) {
+            start::begin(&self.found.flow, self.configured, &call).await?
+        } else {
+            self.configured
+                .provider
+                .begin(&call.context(), Entry::Chosen {})
+                .await?
+        };
+        self.follow(turn, Some(oauth_state)).await
+    }
+
+    fn subject(&self) -> Option<(Tenant, User)> {
+        match &self.claimed {
+            Claimed::User(found) => Some(found.as_ref().clone()),
+            _ => None,
+        }
+    }
+
+    /// Counts the try, asks the provider, and acts on its turn.
+    pub(crate) async fn ask(mut self, answer: Answer) -> Result<Progress> {
+        let begun = self.platform.now();
+        let counts = matches!(answer, Answer::Fields { .. } | Answer::Browser { .. })
+            && !start::sets_up(self.found.flow.phase);
+        if counts {
+            self.reserve().await?;
+        }
+        let state = self.open_offer()?.state.clone();
+        let oauth_state = (!self.configured.description.inline)
+            .then(|| Token::generate(self.platform.environment()));
+        let turn = self.resume(state, answer, oauth_state.as_ref()).await;
+        let turn = match turn {
+            Ok(turn) => turn,
+            Err(error) => {
+                self.refund().await?;
+                return Err(error);
+            }
+        };
+        let floor = u64::from(self.configured.description.refusal_floor_ms.min(10_000));
+        let hold_until = (floor > 0).then(|| later(begun, Duration::from_millis(floor)));
+        match self.follow(turn, oauth_state).await? {
+            Progress::Refused { view, .. } => Ok(Progress::Refused { view, hold_until }),
+            other => Ok(other),
+        }
+    }
+
+    async fn resume(
+        &self,
+        state: State,
+        answer: Answer,
+        oauth_state: Option<&Token>,
+    ) -> Result<Turn> {
+        let flow = &self.found.flow;
+        let mut call = start::call(self.platform, flow, self.configured, None, self.client);
+        if self.claimed.tenant().is_some() {
+            call = call.in_tenant(self.claimed.tenant());
+        }
+        call = match &self.claimed {
+            Claimed::User(found) => call.of_user(&found.1),
+            Claimed::Decoy { id, typed, .. } => call.of_decoy(*id, typed),
+            Claimed::Nobody { .. } => call,
+        };
+        if let Some(oauth_state) = oauth_state {
+            call = call.with_callback(oauth_state.expose());
+        }
+        resume(self.configured, flow.phase, &call, state, answer).await
+    }
+
+    /// Acts on a provider's turn.
+    async fn follow(mut self, turn: Turn, oauth_state: Option<Token>) -> Result<Progress> {
+        match turn.step {
+            Step::Invalid { errors } => {
+                self.refund().await?;
+                Ok(self.invalid(errors))
+            }
+            Step::Refused { reason } => self.refuse(&reason).await,
+            Step::Proven { proof } => self.prove(proof, turn.effects).await,
+            Step::Enrolled {} => self.enrolled(turn.effects).await,
+            step => {
+                self.refund().await?;
+                self.next_step(step, turn.state, turn.effects, oauth_state)
+                    .await
+            }
+        }
+    }
+
+    /// The provider's own next step.
+    async fn next_step(
+        mut self,
+        step: Step,
+        state: State,
+        effects: Vec<crate::provider::Effect>,
+        oauth_state: Option<Token>,
+    ) -> Result<Progress> {
+        let redirects = matches!(step, Step::Redirect { .. });
+        let flow = &mut self.found.flow;
+        flow.step = flow::step_id(self.platform.environment());
+        flow.active = Some(self.offer);
+        if let Some(tenant) = self.claimed.tenant() {
+            flow.tenant = Some(flow::FlowTenant::from(tenant));
+        }
+        if let Some(offer) = flow.offers.get_mut(self.offer) {
+            offer.state = state;
+            offer.shown = Some(step);
+        }
+        let scope = self
+            .claimed
+            .tenant_id()
+            .map_or(Scope::Platform, Scope::Tenant);
+        let mut unit = self.platform.write(scope).await?;
+        if let (Scope::Tenant(tenant), false) = (scope, effects.is_empty()) {
+            let user = self.subject().map(|(_, user)| user.id);
+            let place = (tenant, user);
+            let provider = &self.configured.id;
+            let applied =
+                apply_effects(self.platform, unit.as_mut(), provider, place, &effects).await;
+            match applied {
+                Err(error) if is_lost_effect(&error) => {
+                    unit.rollback().await?;
+                    return self.refuse("used_up").await;
+                }
+                other => other?,
+            }
+        }
+        if let (true, Some(oauth_state)) = (redirects, oauth_state) {
+            super::callback::remember(self.platform, unit.as_mut(), &self.found, &oauth_state)
+                .await?;
+        }
+        self.found.version = flow::save(self.platform, unit.as_mut(), &self.found).await?;
+        unit.commit().await?;
+        Ok(Progress::Next {
+            view: view(self.platform, &self.found),
+            binding: None,
+        })
+    }
+
+    pub(crate) fn invalid(&self, errors: Vec<FieldError>) -> Progress {
+        Progress::Invalid {
+            view: view(self.platform, &self.found),
+            errors,
+        }
+    }
+
+    /// The answer was wrong. The reason goes to the audit log only.
+    pub(crate) async fn refuse(self, reason: &str) -> Result<Progress> {
+        let tenant = self.claimed.tenant_id();
+        let scope = tenant.map_or(Scope::Platform, Scope::Tenant);
+        let mut event = self
+            .platform
+            .event(&anonymous(self.client), tenant, "session.start")
+            .refused(reason)
+            .changing("provider", None, Some(self.configured.id.to_string()));
+        if let Claimed::User(found) = &self.claimed {
+            event = event.about(found.1.id);
+        }
+        let mut unit = self.platform.write(scope).await?;
+        unit.audit().append(&event).await?;
+        unit.commit().await?;
+        Ok(Progress::Refused {
+            view: view(self.platform, &self.found),
+            hold_until: None,
+        })
+    }
+
+    async fn reserve(&mut self) -> Result<()> {
+        let network = self.client.network.as_deref();
+        let factor = &self.configured.id;
+        let lanes = match &self.claimed {
+            Claimed::User(found) => {
+                let (tenant, user) = (found.0.id, found.1.id);
+                let lane = device::lane(self.platform, self.device.as_ref(), tenant, user);
+                let lane = lane.as_ref().map(<[u8; 16]>::as_slice);
+                Lanes::account(Some(tenant), user, factor, lane, network)
+            }
+            Claimed::Decoy { tenant, id, .. } => {
+                let tenant = tenant.as_ref().map(|tenant| tenant.id);
+                Lanes::account(tenant, *id, factor, None, network)
+            }
+            Claimed::Nobody { .. } => Lanes::network(network),
+        };
+        let mut unit = self.platform.write(Scope::Platform).await?;
+        lanes
+            .reserve(unit.as_mut(), self.platform.limits(), self.platform.now())
+            .await?;
+        unit.commit().await?;
+        self.lanes = Some(lanes);
+        Ok(())
+    }
+
+    pub(crate) async fn refund(&mut self) -> Result<()> {
+        if let Some(lanes) = self.lanes.take() {
+            let mut unit = self.platform.write(Scope::Platform).await?;
+            lanes.refund(unit.as_mut(), self.platform.limits()).await?;
+            unit.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Whom the flow is about already.
+    pub(crate) async fn claim_proven(&mut self) -> Result<()> {
+        self.claimed = match start::subject(self.platform, &self.found.flow).await? {
+            Some(found) => Claimed::User(Box::new(found)),
+            None => Claimed::Nobody {
+                tenant: self.flow_tenant().await?,
+            },
+        };
+        Ok(())
+    }
+
+    pub(crate) async fn flow_tenant(&self) -> Result<Option<Tenant>> {
+        match self.found.flow.tenant_id() {
+            None => Ok(None),
+            Some(id) => find_tenant(self.platform, id).await,
+        }
+    }
+
+    /// Whom the answer is about: who is proven already, or whoever is named.
+    async fn claim(
+        &self,
+        form: &Form,
+        values: &BTreeMap<String, Secret>,
+        named_tenant: Option<&Secret>,
+    ) -> Result<Claimed> {
+        if let Some(found) = start::subject(self.platform, &self.found.flow).await? {
+            return Ok(Claimed::User(Box::new(found)));
+        }
+        let tenant = match named_tenant.filter(|_| self.found.flow.tenant.is_none()) {
+            None => self.flow_tenant().await?,
+            Some(name) => {
+                let named = crate::service::TenantRef::parse(name.expose().trim());
+                match self.platform.tenants().find(&named).await? {
+                    Some(tenant) => Some(tenant),
+                    // An unknown tenant looks like an unknown name in a known one.
+                    None => return Ok(decoy(self.platform, None, identifier(form, values))),
+                }
+            }
+        };
+        let Some(typed) = identifier(form, values) else {
+            return Ok(Claimed::Nobody { tenant });
+        };
+        find_user(self.platform, tenant, typed).await
+    }
+}
+
+pub(crate) async fn resume(
+    configured: &Configured,
+    phase: Phase,
+    call: &ProviderCall<'_>,
+    state: State,
+    answer: Answer,
+) -> Result<Turn> {
+    if start::sets_up(phase) {
+        let enrolment = configured.provider.enrolment();
+        let enrolment = enrolment.ok_or_else(|| Error::internal("no enrolment"))?;
+        enrolment.resume(&call.context(), state, answer).await
+    } else {
+        configured
+            .provider
+            .resume(&call.context(), state, answer)
+            .await
+    }
+}
+
+fn identifier<'a>(form: &Form, values: &'a BTreeMap<String, Secret>) -> Option<&'a str> {
+    let field = form
+        .fields
+        .iter()
+        .find(|field| field.role == Role::Identifier)?;
+    values.get(&field.name).map(|value| value.expose().trim())
+}
+
+async fn find_tenant(platform: &Platform, id: TenantId) -> Result<Option<Tenant>> {
+    let mut unit = platform.read(Scope::Tenant(id)).await?;
+    let tenant = unit.tenants().by_id(id).await?;
+    unit.rollback().await?;
+    Ok(tenant)
+}
+
+/// The user of this name, in a tenant or, if only one tenant has it, anywhere.
+async fn find_user(platform: &Platform, tenant: Option<Tenant>, typed: &str) -> Result<Claimed> {
+    let login = NameKey::of(typed);
+    let mut unit = platform.read(Scope::Platform).await?;
+    let place = match &tenant {
+        Some(tenant) => Some(tenant.id),
+        None => match unit.users().candidates(&login).await?.as_slice() {
+            [(tenant, _)] => Some(*tenant),
+            _ => None,
+        },
+    };
+    let found = match place {
+        None => None,
+        Some(place) => {
+            unit.enter(place).await?;
+            let tenant = unit.tenants().by_id(place).await?;
+            let user = unit.users().by_login(&login).await?;
+            tenant.zip(user)
+        }
+    };
+    unit.rollback().await?;
+    Ok(match found {
+        Some(found) => Claimed::User(Box::new(found)),
+        None => decoy(platform, tenant, Some(typed)),
+    })
+}
+
+/// A stand-in for a name that nobody has: the same one each time.
+fn decoy(platform: &Platform, tenant: Option<Tenant>, typed: Option<&str>) -> Claimed {
+    let typed = typed.unwrap_or_default();
+    let key = NameKey::of(typed);
+    let tenant_bytes = tenant.as_ref().map(|t| *t.id.as_uuid().as_bytes());
+    let hash = TokenHash::of_parts([
+        b"decoy".as_slice(),
+        platform.origin().as_str().as_bytes(),
+        tenant_bytes.as_ref().map_or(&[][..], |bytes| bytes),
+        key.as_str().as_bytes(),
+    ]);
+    let mut bytes = [0; 16];
+    for (to, from) in bytes.iter_mut().zip(hash.as_bytes()) {
+        *to = *from;
+    }
+    Claimed::Decoy {
+        tenant,
+        id: UserId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid()),
+        typed: typed.to_owned(),
+    }
+}
+
+/// What can be said of a form's answer without its provider. Values that were
+/// left empty are taken out.
+fn check(form: &Form, values: &mut BTreeMap<String, Secret>) -> Vec<FieldError> {
+    values.retain(|_, value| !value.is_empty());
+    let mut errors = Vec::new();
+    for name in values.keys() {
+        if form.fields.iter().all(|field| field.name != *name) {
+            errors.push(error(name, "unknown", "This step has no such field."));
+        }
+    }
+    for field in &form.fields {
+        let Some(value) = values.get(&field.name) else {
+            if field.required {
+                let message = format!("{} is missing.", field.label);
+                errors.push(error(&field.name, "missing", &message));
+            }
+            continue;
+        };
+        let length = value.expose().chars().count();
+        let most = field.max_length.map_or(MAX_VALUE, |most| most as usize);
+        if length > most || value.len() > MAX_VALUE {
+            let message = format!("{} is too long: at most {most} characters.", field.label);
+            errors.push(error(&field.name, "too_long", &message));
+        } else if field.kind == FieldKind::Choice
+            && field.choices.iter().all(|c| c.value != value.expose())
+        {
+            errors.push(error(
+                &field.name,
+                "unknown_choice",
+                "Choose one of the offered values.",
+            ));
+        }
+    }
+    errors
+}
+
+pub(crate) fn error(field: &str, code: &str, message: &str) -> FieldError {
+    FieldError {
+        field: field.to_owned(),
+        code: code.to_owned(),
+        message: message.to_owned(),
+    }
+}

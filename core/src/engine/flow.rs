@@ -1,0 +1,354 @@
+//! A flow's document: what is known, what was proven, what is asked now.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Environment, Error, ErrorKind, Platform, Result,
+    environment::later,
+    model::{Factor, FactorClass, FlowId, ProviderId, SessionId, Tenant, TenantId, UserId},
+    provider::{Intent, PastProof, State, Step},
+    seal::SealContext,
+    secret::{Token, TokenHash},
+    storage::{Scope, StoredFlow, UnitOfWork},
+};
+
+/// How long a flow lives.
+const LIFETIME: Duration = Duration::from_secs(600);
+const PURPOSE: &str = "sign-in flow";
+const MAX_STATE: usize = 16 * 1024;
+
+/// How a flow is bound and its result handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// To a browser: the flow's id is useless without its cookie, the session
+    /// is a cookie.
+    Cookie,
+    /// To a client without cookies: the flow's id is a secret of 256 bits, the
+    /// session's token is in the answer.
+    Token,
+}
+
+/// What finds a flow again.
+#[derive(Debug, Clone)]
+pub struct FlowHandle {
+    /// Its id, as in addresses; with [`Transport::Token`] a secret.
+    pub id: String,
+    /// The browser's proof that it is its own, with [`Transport::Cookie`].
+    pub binding: Option<Token>,
+}
+
+/// The document, sealed at rest.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Flow {
+    pub(crate) transport: Transport,
+    pub(crate) binding: Option<TokenHash>,
+    pub(crate) intent: Intent,
+    pub(crate) tenant: Option<FlowTenant>,
+    pub(crate) return_to: Option<String>,
+    pub(crate) two_factors: bool,
+    pub(crate) target: Option<ProviderId>,
+    /// The session that a change of credentials was asked for in.
+    pub(crate) session: Option<SessionId>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) phase: Phase,
+    pub(crate) step: String,
+    pub(crate) offers: Vec<OpenOffer>,
+    /// Which offer is being answered, once one has a step of its own.
+    pub(crate) active: Option<usize>,
+    /// Who it is: set by the first proof, or by the session it began in.
+    pub(crate) subject: Option<(TenantId, UserId)>,
+    /// Who it may be, until a tenant is chosen.
+    pub(crate) candidates: Vec<(FlowTenant, UserId)>,
+    pub(crate) proofs: Vec<FlowProof>,
+    pub(crate) duties_done: Vec<String>,
+    pub(crate) enrolled: bool,
+    pub(crate) sign_up: SignUpRules,
+    pub(crate) scope: Option<String>,
+    pub(crate) complete: bool,
+}
+
+/// What an account needs that somebody makes for themselves.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct SignUpRules {
+    pub(crate) email_required: bool,
+    pub(crate) display_name_required: bool,
+}
+
+/// A tenant as a flow shows it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct FlowTenant {
+    pub(crate) id: TenantId,
+    pub(crate) name: String,
+    pub(crate) display_name: String,
+}
+
+impl From<&Tenant> for FlowTenant {
+    fn from(tenant: &Tenant) -> Self {
+        Self {
+            id: tenant.id,
+            name: tenant.name.to_string(),
+            display_name: tenant.display_name.to_string(),
+        }
+    }
+}
+
+/// Where a flow stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Phase {
+    /// Somebody proves who they are.
+    First,
+    /// One of several accounts is chosen.
+    Tenant,
+    /// A second kind of factor confirms it.
+    Second,
+    /// A new credential must be chosen before going on.
+    ChangeCredential,
+    /// What was asked for is set up.
+    Enrol,
+    /// An account is made.
+    SignUp,
+}
+
+/// A provider's present step.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct OpenOffer {
+    pub(crate) provider: ProviderId,
+    pub(crate) state: State,
+    /// What is shown; `None` for a provider that begins when it is chosen.
+    pub(crate) shown: Option<Step>,
+}
+
+/// A proof in a flow.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct FlowProof {
+    pub(crate) factor: Factor,
+    /// Whether a sign-in can start with it.
+    pub(crate) first: bool,
+}
+
+impl Flow {
+    pub(crate) fn new(platform: &Platform, transport: Transport, intent: Intent) -> Self {
+        let now = platform.now();
+        Self {
+            transport,
+            binding: None,
+            intent,
+            tenant: None,
+            return_to: None,
+            two_factors: false,
+            target: None,
+            session: None,
+            started_at: now,
+            expires_at: later(now, LIFETIME),
+            phase: if intent == Intent::SignUp {
+                Phase::SignUp
+            } else {
+                Phase::First
+            },
+            step: step_id(platform.environment()),
+            offers: Vec::new(),
+            active: None,
+            subject: None,
+            candidates: Vec::new(),
+            proofs: Vec::new(),
+            duties_done: Vec::new(),
+            enrolled: false,
+            sign_up: SignUpRules::default(),
+            scope: None,
+            complete: false,
+        }
+    }
+
+    /// Goes to a step that is yet to be opened.
+    pub(crate) fn go_to(&mut self, environment: &Environment, phase: Phase) {
+        self.phase = phase;
+        self.step = step_id(environment);
+        self.offers.clear();
+        self.active = None;
+    }
+
+    /// A new secret for the browser, so that what somebody planted before the
+    /// proof is worth nothing after it.
+    pub(crate) fn rebind(&mut self, environment: &Environment) -> Option<Token> {
+        (self.transport == Transport::Cookie).then(|| {
+            let binding = Token::generate(environment);
+            self.binding = Some(binding.hash());
+            binding
+        })
+    }
+
+    pub(crate) fn past_proofs(&self) -> Vec<PastProof> {
+        let past = |proof: &FlowProof| PastProof {
+            provider: proof.factor.provider.clone(),
+            class: proof.factor.class,
+            amr: proof.factor.amr.clone(),
+            at: proof.factor.at,
+        };
+        self.proofs.iter().map(past).collect()
+    }
+
+    pub(crate) fn factors(&self) -> Vec<Factor> {
+        self.proofs
+            .iter()
+            .map(|proof| proof.factor.clone())
+            .collect()
+    }
+
+    pub(crate) fn tenant_id(&self) -> Option<TenantId> {
+        self.tenant.as_ref().map(|tenant| tenant.id)
+    }
+
+    /// The kinds of factors proven, without what merely remembers one.
+    pub(crate) fn classes(&self) -> Vec<FactorClass> {
+        let mut classes: Vec<_> = self
+            .proofs
+            .iter()
+            .map(|proof| proof.factor.class)
+            .filter(|class| *class != FactorClass::Remembered)
+            .collect();
+        classes.sort_unstable();
+        classes.dedup();
+        classes
+    }
+}
+
+/// A flow as it was found.
+pub(crate) struct Found {
+    pub(crate) id: String,
+    pub(crate) handle: TokenHash,
+    pub(crate) version: i64,
+    pub(crate) flow: Flow,
+}
+
+/// The id and handle of a new flow, and the browser's secret.
+pub(crate) fn new_handle(platform: &Platform, flow: &mut Flow) -> (FlowHandle, TokenHash) {
+    let environment = platform.environment();
+    let id = match flow.transport {
+        Transport::Cookie => FlowId::generate(environment).to_string(),
+        Transport::Token => Token::generate(environment).expose().to_owned(),
+    };
+    let binding = flow.rebind(environment);
+    let hash = handle_hash(&id);
+    (FlowHandle { id, binding }, hash)
+}
+
+fn handle_hash(id: &str) -> TokenHash {
+    TokenHash::of_parts([b"flow".as_slice(), id.as_bytes()])
+}
+
+/// Finds a flow; one that is expired, or another browser's, is not there.
+pub(crate) async fn find(platform: &Platform, handle: &FlowHandle) -> Result<Found> {
+    let hash = handle_hash(&handle.id);
+    let mut unit = platform.read(Scope::Platform).await?;
+    let stored = unit.flows().by_handle(&hash).await?;
+    unit.rollback().await?;
+    let stored = stored.filter(|stored| platform.now() < stored.expires_at);
+    let stored = stored.ok_or_else(gone)?;
+    let flow = open(platform, &hash, &stored)?;
+    let bound = match (&flow.binding, &handle.binding) {
+        (None, _) => true,
+        (Some(hash), Some(token)) => hash.matches(&token.hash()),
+        (Some(_), None) => false,
+    };
+    if !bound {
+        return Err(gone());
+    }
+    Ok(Found {
+        id: handle.id.clone(),
+        handle: hash,
+        version: stored.version,
+        flow,
+    })
+}
+
+pub(crate) async fn create(
+    platform: &Platform,
+    unit: &mut dyn UnitOfWork,
+    handle: TokenHash,
+    flow: &Flow,
+) -> Result<()> {
+    let stored = StoredFlow {
+        handle,
+        version: 1,
+        expires_at: flow.expires_at,
+        sealed: seal(platform, &handle, flow)?,
+    };
+    unit.flows().create(&stored).await
+}
+
+/// Stores the flow over the version that was found.
+///
+/// # Errors
+/// [`ErrorKind::Conflict`] when another answer was faster.
+pub(crate) async fn save(
+    platform: &Platform,
+    unit: &mut dyn UnitOfWork,
+    found: &Found,
+) -> Result<i64> {
+    let stored = StoredFlow {
+        handle: found.handle,
+        version: found.version,
+        expires_at: found.flow.expires_at,
+        sealed: seal(platform, &found.handle, &found.flow)?,
+    };
+    match unit.flows().update(&stored).await {
+        Ok(stored) => Ok(stored.version),
+        Err(error) if error.kind() == ErrorKind::Conflict => Err(not_current()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(gone()),
+        Err(error) => Err(error),
+    }
+}
+
+fn seal(platform: &Platform, handle: &TokenHash, flow: &Flow) -> Result<Vec<u8>> {
+    if flow
+        .offers
+        .iter()
+        .any(|offer| offer.state.0.len() > MAX_STATE)
+    {
+        return Err(Error::internal("a provider's state is larger than 16 KiB"));
+    }
+    let plain = serde_json::to_vec(flow).map_err(|e| Error::internal("flow").because(e))?;
+    let place: &[&[u8]] = &[handle.as_bytes()];
+    let context = SealContext {
+        purpose: PURPOSE,
+        place,
+    };
+    platform.keys().seal(&context, &plain)
+}
+
+fn open(platform: &Platform, handle: &TokenHash, stored: &StoredFlow) -> Result<Flow> {
+    let place: &[&[u8]] = &[handle.as_bytes()];
+    let context = SealContext {
+        purpose: PURPOSE,
+        place,
+    };
+    let plain = platform.keys().open_sealed(&context, &stored.sealed)?;
+    serde_json::from_slice(&plain)
+        .map_err(|e| Error::new(ErrorKind::Corrupt, "a flow cannot be read").because(e))
+}
+
+pub(crate) fn step_id(environment: &Environment) -> String {
+    URL_SAFE_NO_PAD.encode(environment.bytes::<16>())
+}
+
+/// Wrong, over, expired or another browser's: nobody learns which.
+pub(crate) fn gone() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "this sign-in is over or has expired; start again",
+    )
+}
+
+pub(crate) fn not_current() -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        "this step was answered already; go on with the current one",
+    )
+}

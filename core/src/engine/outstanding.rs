@@ -1,0 +1,100 @@
+//! What has to be proven or done before a session: asked anew in the very
+//! transaction that would write it, from the stored state and the flow's
+//! proofs alone. This is the one place that lets a flow end.
+
+use super::flow::{Flow, Phase};
+use crate::{
+    Platform, Result,
+    model::{ProviderId, User},
+    provider::{Configured, Intent},
+    storage::UnitOfWork,
+};
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// This has to be done first.
+    Do(Phase),
+    /// Nothing: the session can begin.
+    Session,
+    /// Something is demanded that this user cannot do; a word for the audit log.
+    Impossible(&'static str),
+}
+
+/// The duty to choose a new credential.
+pub(crate) const CHANGE_CREDENTIAL: &str = "change-credential";
+
+pub(crate) async fn outstanding(
+    platform: &Platform,
+    unit: &mut dyn UnitOfWork,
+    flow: &Flow,
+    user: &User,
+) -> Result<Next> {
+    let Some(first) = flow.proofs.iter().find(|proof| proof.first) else {
+        return Ok(Next::Do(Phase::First));
+    };
+    let enrolled = second_factors(platform, unit, user, &first.factor.provider).await?;
+    let confirmed = flow
+        .proofs
+        .iter()
+        .any(|proof| enrolled.contains(&proof.factor.provider));
+    if !enrolled.is_empty() && !confirmed {
+        return Ok(Next::Do(Phase::Second));
+    }
+    if flow.two_factors && flow.classes().len() < 2 {
+        return Ok(Next::Impossible("no_second_factor"));
+    }
+    let change_due = user.must_change.is_some()
+        && !flow
+            .duties_done
+            .iter()
+            .any(|duty| duty == CHANGE_CREDENTIAL);
+    if change_due {
+        return Ok(match changeable(platform, flow) {
+            Some(_) => Next::Do(Phase::ChangeCredential),
+            None => Next::Impossible("credential_cannot_be_changed"),
+        });
+    }
+    if flow.intent == Intent::Enrol && !flow.enrolled {
+        return Ok(Next::Do(Phase::Enrol));
+    }
+    Ok(Next::Session)
+}
+
+/// The second factors that the user has set up, without the one that the
+/// sign-in started with.
+pub(crate) async fn second_factors(
+    platform: &Platform,
+    unit: &mut dyn UnitOfWork,
+    user: &User,
+    first: &ProviderId,
+) -> Result<Vec<ProviderId>> {
+    let mut enrolled = Vec::new();
+    for configured in platform.providers().providers() {
+        if !configured.description.second_factor || configured.id == *first {
+            continue;
+        }
+        let records = unit.records().by_user(&configured.id, user.id).await?;
+        if records
+            .iter()
+            .any(|record| !record.is_expired_at(platform.now()))
+        {
+            enrolled.push(configured.id.clone());
+        }
+    }
+    Ok(enrolled)
+}
+
+/// The provider whose credential is changed by duty: the one that the sign-in
+/// started with, else the first that people set up for themselves.
+pub(crate) fn changeable<'a>(platform: &'a Platform, flow: &Flow) -> Option<&'a Configured> {
+    let can = |configured: &&Configured| {
+        configured.description.enrolment && configured.description.first_step
+    };
+    let first = flow.proofs.iter().find(|proof| proof.first)?;
+    platform
+        .providers()
+        .provider(&first.factor.provider)
+        .filter(can)
+        .or_else(|| platform.providers().providers().find(can))
+}

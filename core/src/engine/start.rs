@@ -1,0 +1,421 @@
+//! Beginning flows, and opening each step: asking the providers that can take
+//! it what they show first.
+
+use super::{
+    SignIn, StartFlow, Started,
+    flow::{self, Flow, FlowHandle, FlowTenant, Found, OpenOffer, Phase, SignUpRules},
+    outstanding::{changeable, second_factors},
+    view::{FlowView, view},
+};
+use crate::{
+    Error, ErrorKind, Platform, Result,
+    access::{Caller, Resource, action},
+    model::{ClientFacts, Tenant, User},
+    provider::{Configured, Entry, Intent, Step, Turn},
+    service::ProviderCall,
+    storage::Scope,
+};
+
+impl SignIn<'_> {
+    /// Begins a flow.
+    ///
+    /// # Errors
+    /// * [`ErrorKind::NotFound`] for an unknown tenant.
+    /// * [`ErrorKind::Denied`] to sign up where registration is off.
+    /// * [`ErrorKind::Unauthenticated`] to set something up without a session.
+    /// * [`ErrorKind::Invalid`] for a `return_to` that is no path of this server.
+    /// * [`ErrorKind::Limited`] when the network starts too many.
+    pub async fn start(&self, start: StartFlow, client: &ClientFacts) -> Result<Started> {
+        let platform = self.0;
+        platform
+            .flow_starts()
+            .take(client.network.as_deref(), platform.now())?;
+        let mut flow = Flow::new(platform, start.transport, start.intent);
+        flow.return_to = start.return_to.as_deref().map(local_path).transpose()?;
+        flow.two_factors = start.two_factors;
+        if let Some(named) = &start.tenant {
+            let tenant = platform.tenants().find(named).await?;
+            let tenant = tenant.ok_or_else(|| Error::not_found("tenant"))?;
+            flow.tenant = Some(FlowTenant::from(&tenant));
+        }
+        self.apply_intent(&mut flow, &start, client).await?;
+
+        let (handle, hash) = flow::new_handle(platform, &mut flow);
+        let mut found = Found {
+            id: handle.id.clone(),
+            handle: hash,
+            version: 1,
+            flow,
+        };
+        found.flow.offers = match start.link {
+            Some((provider, token)) => {
+                let offer = link_offer(platform, &found.flow, provider, token, client).await?;
+                found.flow.active = Some(0);
+                vec![offer]
+            }
+            None => open(platform, &found.flow, client).await?,
+        };
+        let mut unit = platform.write(Scope::Platform).await?;
+        flow::create(platform, unit.as_mut(), hash, &found.flow).await?;
+        unit.commit().await?;
+        Ok(Started {
+            handle,
+            view: view(platform, &found),
+        })
+    }
+
+    async fn apply_intent(
+        &self,
+        flow: &mut Flow,
+        start: &StartFlow,
+        client: &ClientFacts,
+    ) -> Result<()> {
+        match start.intent {
+            Intent::SignIn => Ok(()),
+            Intent::SignUp => {
+                let tenant = flow
+                    .tenant_id()
+                    .ok_or_else(|| Error::invalid("tenant", "name the tenant to sign up in"))?;
+                let settings = self.0.tenants().public_settings(tenant).await?;
+                if !settings.registration_enabled {
+                    return Err(Error::new(
+                        ErrorKind::Denied,
+                        "this organisation does not let people register themselves",
+                    ));
+                }
+                flow.sign_up = SignUpRules {
+                    email_required: settings.registration_email_required,
+                    display_name_required: settings.registration_display_name_required,
+                };
+                Ok(())
+            }
+            Intent::Enrol | Intent::Reprove => {
+                let session = start
+                    .session
+                    .as_ref()
+                    .ok_or_else(|| Error::new(ErrorKind::Unauthenticated, "sign in first"))?;
+                let caller = Caller {
+                    principal: session.principal(),
+                    client: client.clone(),
+                };
+                let own = Resource::user(session.tenant.id, session.user.id);
+                self.0
+                    .authorise(&caller, action::ACCOUNT_CREDENTIALS, &own)?;
+                flow.tenant = Some(FlowTenant::from(&session.tenant));
+                flow.subject = Some((session.tenant.id, session.user.id));
+                flow.session = Some(session.session.id);
+                flow.target.clone_from(&start.target);
+                if start.intent == Intent::Enrol && enrol_target(self.0, flow).is_none() {
+                    return Err(Error::not_found("way to sign in"));
+                }
+                Ok(())
+            }
+            Intent::Link | Intent::Recover => Err(Error::new(
+                ErrorKind::Unsupported,
+                "this server does not offer that yet",
+            )),
+        }
+    }
+
+    /// What the client sees of a flow.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for a flow that is over, expired or another browser's.
+    pub async fn view(&self, handle: &FlowHandle, client: &ClientFacts) -> Result<FlowView> {
+        let mut found = flow::find(self.0, handle).await?;
+        ensure_open(self.0, &mut found, client).await?;
+        Ok(view(self.0, &found))
+    }
+
+    /// Gives a flow up.
+    ///
+    /// # Errors
+    /// As [`SignIn::view`].
+    pub async fn cancel(&self, handle: &FlowHandle) -> Result<()> {
+        let found = flow::find(self.0, handle).await?;
+        let mut unit = self.0.write(Scope::Platform).await?;
+        unit.flows().delete(&found.handle).await?;
+        unit.commit().await
+    }
+}
+
+/// Opens the flow's step, if that has not been done, and stores it.
+pub(crate) async fn ensure_open(
+    platform: &Platform,
+    found: &mut Found,
+    client: &ClientFacts,
+) -> Result<()> {
+    let flow = &found.flow;
+    if flow.complete || flow.phase == Phase::Tenant || !flow.offers.is_empty() {
+        return Ok(());
+    }
+    found.flow.offers = open(platform, &found.flow, client).await?;
+    if found.flow.offers.is_empty() {
+        return Ok(());
+    }
+    let mut unit = platform.write(Scope::Platform).await?;
+    found.version = flow::save(platform, unit.as_mut(), found).await?;
+    unit.commit().await
+}
+
+/// Asks the providers of a phase what they show first. One that fails is left
+/// out: the others still work.
+async fn open(platform: &Platform, flow: &Flow, client: &ClientFacts) -> Result<Vec<OpenOffer>> {
+    let subject = subject(platform, flow).await?;
+    let mut offers = Vec::new();
+    for configured in candidates(platform, flow, subject.as_ref()).await? {
+        let call = call(platform, flow, configured, subject.as_ref(), client);
+        if !configured.description.inline && flow.phase != Phase::Enrol {
+            offers.push(OpenOffer {
+                provider: configured.id.clone(),
+                state: Default::default(),
+                shown: None,
+            });
+            continue;
+        }
+        match begin(flow, configured, &call).await {
+            Ok(turn) => offers.extend(shown(configured, turn)),
+            Err(error) => {
+                tracing::warn!(provider = %configured.id, error = ?error, "a provider could not begin");
+            }
+        }
+    }
+    Ok(offers)
+}
+
+/// The flow's user and tenant, once they are known.
+pub(crate) async fn subject(platform: &Platform, flow: &Flow) -> Result<Option<(Tenant, User)>> {
+    let Some((tenant, user)) = flow.subject else {
+        return Ok(None);
+    };
+    let mut unit = platform.read(Scope::Tenant(tenant)).await?;
+    let tenant = unit.tenants().by_id(tenant).await?;
+    let user = unit.users().by_id(user).await?;
+    unit.rollback().await?;
+    match tenant.zip(user) {
+        Some(found) => Ok(Some(found)),
+        None => Err(flow::gone()),
+    }
+}
+
+/// The providers that can take a phase's step.
+async fn candidates<'a>(
+    platform: &'a Platform,
+    flow: &Flow,
+    subject: Option<&(Tenant, User)>,
+) -> Result<Vec<&'a Configured>> {
+    let all = platform.providers().providers();
+    Ok(match (flow.phase, subject) {
+        (Phase::First, None) => all.filter(|c| c.description.first_step).collect(),
+        (Phase::First, Some((tenant, user))) => {
+            let mut unit = platform.read(Scope::Tenant(tenant.id)).await?;
+            let mut usable = Vec::new();
+            for configured in all.filter(|c| c.description.first_step) {
+                let records = unit.records().by_user(&configured.id, user.id).await?;
+                if !records.is_empty() || !configured.description.enrolment {
+                    usable.push(configured);
+                }
+            }
+            unit.rollback().await?;
+            usable
+        }
+        (Phase::Second, Some((tenant, user))) => {
+            let Some(first) = flow.proofs.iter().find(|proof| proof.first) else {
+                return Ok(Vec::new());
+            };
+            let mut unit = platform.read(Scope::Tenant(tenant.id)).await?;
+            let set_up =
+                second_factors(platform, unit.as_mut(), user, &first.factor.provider).await?;
+            unit.rollback().await?;
+            all.filter(|c| set_up.contains(&c.id)).collect()
+        }
+        (Phase::SignUp, _) => all
+            .filter(|c| c.description.first_step && c.description.enrolment)
+            .collect(),
+        (Phase::ChangeCredential, _) => changeable(platform, flow).into_iter().collect(),
+        (Phase::Enrol, _) => enrol_target(platform, flow).into_iter().collect(),
+        (Phase::Tenant | Phase::Second, _) => Vec::new(),
+    })
+}
+
+pub(crate) fn enrol_target<'a>(platform: &'a Platform, flow: &Flow) -> Option<&'a Configured> {
+    let target = flow.target.as_ref()?;
+    platform
+        .providers()
+        .provider(target)
+        .filter(|configured| configured.description.enrolment)
+}
+
+/// What a provider is told in a flow.
+pub(crate) fn call<'a>(
+    platform: &'a Platform,
+    flow: &Flow,
+    configured: &Configured,
+    subject: Option<&(Tenant, User)>,
+    client: &ClientFacts,
+) -> ProviderCall<'a> {
+    let intent = match (flow.phase, flow.intent) {
+        (Phase::First, Intent::Enrol) => Intent::Reprove,
+        (Phase::ChangeCredential | Phase::Enrol, _) => Intent::Enrol,
+        (_, intent) => intent,
+    };
+    let mut call = ProviderCall::new(platform, &configured.id, intent)
+        .after(flow.past_proofs())
+        .by_client(client);
+    if flow.two_factors {
+        call.facts.demanded = crate::provider::Strength::TwoFactors;
+    }
+    if let Some(tenant) = &flow.tenant {
+        call.facts.tenant = Some(crate::provider::TenantFacts {
+            id: tenant.id,
+            name: tenant.name.clone(),
+            display_name: tenant.display_name.clone(),
+        });
+    }
+    match subject {
+        Some((tenant, user)) => call.in_tenant(Some(tenant)).of_user(user),
+        None => call,
+    }
+}
+
+/// Whether a phase's steps set something up instead of proving something.
+pub(crate) fn sets_up(phase: Phase) -> bool {
+    matches!(
+        phase,
+        Phase::ChangeCredential | Phase::Enrol | Phase::SignUp
+    )
+}
+
+/// A provider's first turn in a flow's phase.
+pub(crate) async fn begin(
+    flow: &Flow,
+    configured: &Configured,
+    call: &ProviderCall<'_>,
+) -> Result<Turn> {
+    if sets_up(flow.phase) {
+        let enrolment = configured.provider.enrolment();
+        let enrolment = enrolment.ok_or_else(|| Error::internal("no enrolment"))?;
+        enrolment.begin(&call.context()).await
+    } else {
+        configured
+            .provider
+            .begin(&call.context(), Entry::Chosen {})
+            .await
+    }
+}
+
+/// An offer of a first turn; `None` for a provider that has nothing to show now.
+fn shown(configured: &Configured, turn: Turn) -> Option<OpenOffer> {
+    if !turn.effects.is_empty() {
+        tracing::error!(provider = %configured.id, "beginning has effects: ignored");
+    }
+    match turn.step {
+        step @ (Step::Prompt { .. } | Step::Challenge { .. } | Step::Wait { .. }) => {
+            Some(OpenOffer {
+                provider: configured.id.clone(),
+                state: turn.state,
+                shown: Some(step),
+            })
+        }
+        Step::Refused { .. } | Step::Invalid { .. } => None,
+        Step::Redirect { .. } | Step::Proven { .. } | Step::Enrolled {} => {
+            tracing::error!(provider = %configured.id, "not a step to begin with: left out");
+            None
+        }
+    }
+}
+
+async fn link_offer(
+    platform: &Platform,
+    flow: &Flow,
+    provider: crate::model::ProviderId,
+    token: crate::secret::Secret,
+    client: &ClientFacts,
+) -> Result<OpenOffer> {
+    let configured = platform.providers().provider(&provider);
+    let configured = configured.ok_or_else(flow::gone)?;
+    let call = call(platform, flow, configured, None, client);
+    let turn = configured
+        .provider
+        .begin(&call.context(), Entry::Link { token })
+        .await?;
+    shown(configured, turn).ok_or_else(flow::gone)
+}
+
+/// A path of this server, in the one form that every browser reads alike.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] for anything that could lead elsewhere.
+pub fn local_path(text: &str) -> Result<String> {
+    let refused = || {
+        Error::invalid(
+            "return_to",
+            "expected a path of this server, such as `/account`",
+        )
+    };
+    let plain = text.len() <= 2_000
+        && text.starts_with('/')
+        && !text.starts_with("//")
+        && text.chars().all(|c| c.is_ascii_graphic() && c != '\\');
+    if !plain {
+        return Err(refused());
+    }
+    // Whatever dots and escapes remain after parsing must still stay here.
+    let base = url::Url::parse("https://here.invalid").map_err(|_| refused())?;
+    let joined = base.join(text).map_err(|_| refused())?;
+    let path = joined.path();
+    let lower = path.to_ascii_lowercase();
+    let tricky = path.starts_with("//")
+        || lower.contains("%2f")
+        || lower.contains("%5c")
+        || lower.contains("%25");
+    if joined.origin() != base.origin() || tricky {
+        return Err(refused());
+    }
+    let mut local = path.to_owned();
+    if let Some(query) = joined.query() {
+        local.push('?');
+        local.push_str(query);
+    }
+    Ok(local)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S28: whatever is not plainly a path of this server is refused.
+    #[test]
+    fn s28_only_paths_of_this_server_are_returned_to() {
+        for text in [
+            "",
+            "account",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example",
+            "HTTPS:evil.example",
+            "javascript:alert(1)",
+            "/\tevil",
+            "/\n/evil.example",
+            "/%2f%2fevil.example",
+            "/%5cevil.example",
+            "/%252fevil.example",
+            " /account",
+            "/account\u{0}",
+            "/a\r\nSet-Cookie: x",
+            "/..//evil.example",
+            "/.//evil.example",
+            "/./%2e//evil.example",
+            "@evil.example",
+            "//user@evil.example",
+            "/ünicode",
+        ] {
+            assert!(local_path(text).is_err(), "{text:?}");
+        }
+        assert_eq!(local_path("/account?tab=1").unwrap(), "/account?tab=1");
+        assert_eq!(local_path("/a/../account#x").unwrap(), "/account");
+        assert_eq!(local_path("/t/acme/account").unwrap(), "/t/acme/account");
+    }
+}

@@ -1,0 +1,314 @@
+//! What a client sees of a flow: the sign-in API's JSON, and what pages render.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::flow::{Flow, Found, OpenOffer, Phase};
+use crate::{
+    Platform,
+    model::{DisplayName, Email, TenantName, UserName},
+    provider::{Choice, Field, FieldKind, Form, Intent, Role, Step},
+};
+
+/// The field in which a tenant is named.
+pub(crate) const TENANT: &str = "tenant";
+
+/// A flow, as its client sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct FlowView {
+    /// Its id.
+    pub id: String,
+    /// Whether it goes on.
+    pub state: FlowState,
+    /// What it is for.
+    pub intent: Intent,
+    /// The tenant's name, once it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The tenant's name to show.
+    #[serde(skip)]
+    pub tenant_display_name: Option<String>,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// What is asked now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepView>,
+    /// Where the browser goes in the end.
+    #[serde(skip)]
+    pub return_to: Option<String>,
+}
+
+/// Whether a flow goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlowState {
+    /// It does.
+    Active,
+    /// It ended with a session.
+    Complete,
+}
+
+/// What is asked now.
+#[derive(Debug, Clone, Serialize)]
+pub struct StepView {
+    /// The step's id, to be sent with the answer.
+    pub id: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub body: StepBody,
+}
+
+/// What a step is.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum StepBody {
+    /// One of these ways.
+    Choose {
+        /// In the order in which they are offered.
+        providers: Vec<Offer>,
+    },
+    /// A form.
+    Prompt {
+        /// Who asks; `duty:…` for what the engine asks.
+        provider: String,
+        /// The form.
+        form: Form,
+    },
+    /// The browser goes to a third party.
+    Redirect {
+        /// Who asks.
+        provider: String,
+        /// Where to.
+        url: String,
+    },
+    /// A browser API is called.
+    Challenge {
+        /// Who asks.
+        provider: String,
+        /// Which.
+        challenge: crate::provider::ChallengeKind,
+        /// Its options.
+        options: serde_json::Value,
+    },
+    /// Ask again later.
+    Wait {
+        /// Who asks.
+        provider: String,
+        /// After this many milliseconds.
+        poll_after: u32,
+    },
+}
+
+/// One way to go on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Offer {
+    /// The provider's id.
+    pub id: String,
+    /// Its kind.
+    pub kind: String,
+    /// What it is called.
+    pub label: String,
+    /// Its form, if it begins with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<Form>,
+    /// Its browser API's options, if it begins with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<serde_json::Value>,
+}
+
+/// What a client sees of a flow.
+pub(crate) fn view(platform: &Platform, found: &Found) -> FlowView {
+    let flow = &found.flow;
+    FlowView {
+        id: found.id.clone(),
+        state: if flow.complete {
+            FlowState::Complete
+        } else {
+            FlowState::Active
+        },
+        intent: flow.intent,
+        tenant: flow.tenant.as_ref().map(|tenant| tenant.name.clone()),
+        tenant_display_name: flow.tenant.as_ref().map(|t| t.display_name.clone()),
+        expires_at: flow.expires_at,
+        step: (!flow.complete).then(|| StepView {
+            id: flow.step.clone(),
+            body: body(platform, flow),
+        }),
+        return_to: flow.return_to.clone(),
+    }
+}
+
+fn body(platform: &Platform, flow: &Flow) -> StepBody {
+    match (flow.phase, flow.active) {
+        (Phase::Tenant, _) => StepBody::Prompt {
+            provider: "duty:choose-tenant".to_owned(),
+            form: tenant_choice(flow),
+        },
+        (Phase::ChangeCredential | Phase::Enrol, None) => flow
+            .offers
+            .first()
+            .map_or_else(nothing, |offer| single(platform, flow, offer)),
+        (_, Some(active)) => flow
+            .offers
+            .get(active)
+            .map_or_else(nothing, |offer| single(platform, flow, offer)),
+        (Phase::First | Phase::Second | Phase::SignUp, None) => StepBody::Choose {
+            providers: flow
+                .offers
+                .iter()
+                .filter_map(|offer| choice(platform, flow, offer))
+                .collect(),
+        },
+    }
+}
+
+fn nothing() -> StepBody {
+    StepBody::Choose {
+        providers: Vec::new(),
+    }
+}
+
+fn choice(platform: &Platform, flow: &Flow, offer: &OpenOffer) -> Option<Offer> {
+    let configured = platform.providers().provider(&offer.provider)?;
+    let challenge = match &offer.shown {
+        Some(Step::Challenge { options, .. }) => Some(options.clone()),
+        _ => None,
+    };
+    Some(Offer {
+        id: configured.id.to_string(),
+        kind: configured.description.kind.clone(),
+        label: configured.description.label.clone(),
+        form: shown_form(platform, flow, offer),
+        challenge,
+    })
+}
+
+fn single(platform: &Platform, flow: &Flow, offer: &OpenOffer) -> StepBody {
+    let provider = shown_provider(flow, offer);
+    match &offer.shown {
+        Some(Step::Redirect { url }) => StepBody::Redirect {
+            provider,
+            url: url.to_string(),
+        },
+        Some(Step::Challenge { challenge, options }) => StepBody::Challenge {
+            provider,
+            challenge: *challenge,
+            options: options.clone(),
+        },
+        Some(Step::Wait { poll_after_ms }) => StepBody::Wait {
+            provider,
+            poll_after: *poll_after_ms,
+        },
+        _ => StepBody::Prompt {
+            provider,
+            form: shown_form(platform, flow, offer).unwrap_or_default(),
+        },
+    }
+}
+
+/// What the client calls the provider of a step.
+pub(crate) fn shown_provider(flow: &Flow, offer: &OpenOffer) -> String {
+    if flow.phase == Phase::ChangeCredential {
+        "duty:change-credential".to_owned()
+    } else {
+        offer.provider.to_string()
+    }
+}
+
+/// A provider's form, with the engine's own fields.
+pub(crate) fn shown_form(platform: &Platform, flow: &Flow, offer: &OpenOffer) -> Option<Form> {
+    let Some(Step::Prompt { form }) = &offer.shown else {
+        return None;
+    };
+    let mut form = form.clone();
+    match flow.phase {
+        Phase::First if asks_for_tenant(platform, flow, offer, &form) => {
+            form.fields.insert(0, tenant_field());
+        }
+        Phase::SignUp => {
+            let own = sign_up_fields(flow);
+            form.fields.splice(0..0, own);
+        }
+        Phase::ChangeCredential if form.message.is_none() => {
+            form.message = Some("Choose a new password before you go on.".to_owned());
+        }
+        _ => {}
+    }
+    Some(form)
+}
+
+fn asks_for_tenant(platform: &Platform, flow: &Flow, offer: &OpenOffer, form: &Form) -> bool {
+    flow.tenant.is_none()
+        && form
+            .fields
+            .iter()
+            .any(|field| field.role == Role::Identifier)
+        && platform
+            .providers()
+            .provider(&offer.provider)
+            .is_some_and(|configured| !configured.description.finds_tenant)
+}
+
+fn tenant_field() -> Field {
+    let mut field = Field::new(
+        TENANT,
+        FieldKind::Text,
+        Role::Other,
+        "Organisation",
+        "organization",
+    );
+    field.required = false;
+    field.max_length = u32::try_from(TenantName::MAX).ok();
+    field.help = Some("Only needed if your user name exists in several organisations.".to_owned());
+    field
+}
+
+fn tenant_choice(flow: &Flow) -> Form {
+    let mut field = Field::new(
+        TENANT,
+        FieldKind::Choice,
+        Role::Other,
+        "Organisation",
+        "off",
+    );
+    field.choices = flow
+        .candidates
+        .iter()
+        .map(|(tenant, _)| Choice {
+            value: tenant.name.clone(),
+            label: tenant.display_name.clone(),
+        })
+        .collect();
+    Form {
+        message: Some("You have an account in several organisations.".to_owned()),
+        fields: vec![field],
+        ..Form::default()
+    }
+}
+
+fn sign_up_fields(flow: &Flow) -> Vec<Field> {
+    let mut user_name = Field::new(
+        "user_name",
+        FieldKind::Text,
+        Role::Identifier,
+        "User name",
+        "username",
+    );
+    user_name.max_length = u32::try_from(UserName::MAX).ok();
+    let mut fields = vec![user_name];
+    let mut display_name = Field::new(
+        "display_name",
+        FieldKind::Text,
+        Role::Other,
+        "Your name",
+        "name",
+    );
+    display_name.max_length = u32::try_from(DisplayName::MAX).ok();
+    display_name.required = flow.sign_up.display_name_required;
+    fields.push(display_name);
+    let mut email = Field::new("email", FieldKind::Email, Role::Other, "E-mail", "email");
+    email.max_length = u32::try_from(Email::MAX).ok();
+    email.required = flow.sign_up.email_required;
+    fields.push(email);
+    fields
+}

@@ -1,0 +1,409 @@
+//! The platform: everything that the services and the sign-in engine share.
+
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+use url::Url;
+
+use crate::{
+    Environment, Error, ErrorKind, Result,
+    access::{Caller, Decide, FixedGrants, Principal, Request, Resource},
+    engine::SignIn,
+    limits::LimitPolicy,
+    model::{
+        Actor, AuditEvent, AuditEventId, EffectiveSettings, FieldChange, Outcome, Tenant, TenantId,
+        User,
+    },
+    provider::Registry,
+    seal::{KeyRing, MasterKey},
+    service::{Accounts, AuditLog, Sessions, SetUp, Tenants, Users},
+    session_table::SessionTable,
+    storage::{Change, FeedEvent, Mode, Scope, Storage, UnitOfWork},
+};
+
+/// What a platform is made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub storage: Arc<dyn Storage>,
+    /// Clock and randomness.
+    pub environment: Environment,
+    /// What wraps the data keys.
+    pub master_key: MasterKey,
+    /// The ways to sign in, in the order in which they are offered.
+    pub providers: Registry,
+    /// The settings of tenants that have none of their own.
+    pub settings: EffectiveSettings,
+    /// How many wrong answers are allowed.
+    pub limits: LimitPolicy,
+    /// The server's origin.
+    pub origin: Url,
+    /// How many sessions are held in memory.
+    pub session_memory: usize,
+}
+
+/// The platform; cheap to clone.
+#[derive(Clone)]
+pub struct Platform(Arc<Inner>);
+
+struct Inner {
+    storage: Arc<dyn Storage>,
+    environment: Environment,
+    keys: KeyRing,
+    providers: Registry,
+    settings: EffectiveSettings,
+    limits: LimitPolicy,
+    origin: Url,
+    decide: Box<dyn Decide>,
+    sessions: SessionTable,
+    flow_starts: crate::engine::FlowStarts,
+}
+
+impl fmt::Debug for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Platform")
+    }
+}
+
+impl Platform {
+    /// Opens the platform: reads the data keys, and makes them at first start.
+    ///
+    /// # Errors
+    /// What the storage says, and [`ErrorKind::Corrupt`] for a wrong master key.
+    pub async fn open(parts: Parts) -> Result<Self> {
+        let keys = KeyRing::open(
+            parts.storage.as_ref(),
+            parts.environment.clone(),
+            parts.master_key,
+        )
+        .await?;
+        Ok(Self(Arc::new(Inner {
+            storage: parts.storage,
+            environment: parts.environment,
+            keys,
+            providers: parts.providers,
+            settings: parts.settings,
+            flow_starts: crate::engine::FlowStarts::new(parts.limits.flows_per_minute),
+            limits: parts.limits,
+            origin: parts.origin,
+            decide: Box::new(FixedGrants),
+            sessions: SessionTable::new(parts.session_memory),
+        })))
+    }
+
+    /// The first administrator.
+    pub fn set_up(&self) -> SetUp<'_> {
+        SetUp::new(self)
+    }
+
+    /// Signing in, signing up, changing credentials.
+    pub fn sign_in(&self) -> SignIn<'_> {
+        SignIn::new(self)
+    }
+
+    /// Tenants.
+    pub fn tenants(&self) -> Tenants<'_> {
+        Tenants::new(self)
+    }
+
+    /// Users of a tenant.
+    pub fn users(&self) -> Users<'_> {
+        Users::new(self)
+    }
+
+    /// Sessions.
+    pub fn sessions(&self) -> Sessions<'_> {
+        Sessions::new(self)
+    }
+
+    /// One's own account.
+    pub fn accounts(&self) -> Accounts<'_> {
+        Accounts::new(self)
+    }
+
+    /// The audit log.
+    pub fn audit_log(&self) -> AuditLog<'_> {
+        AuditLog::new(self)
+    }
+
+    /// Where everything is kept.
+    pub fn storage(&self) -> &dyn Storage {
+        self.0.storage.as_ref()
+    }
+
+    /// The ways to sign in.
+    pub fn providers(&self) -> &Registry {
+        &self.0.providers
+    }
+
+    /// Clock and randomness.
+    pub fn environment(&self) -> &Environment {
+        &self.0.environment
+    }
+
+    /// The data keys.
+    pub fn keys(&self) -> &KeyRing {
+        &self.0.keys
+    }
+
+    /// The present time.
+    pub fn now(&self) -> Timestamp {
+        self.0.environment.now()
+    }
+
+    pub(crate) fn default_settings(&self) -> &EffectiveSettings {
+        &self.0.settings
+    }
+
+    pub(crate) fn limits(&self) -> &LimitPolicy {
+        &self.0.limits
+    }
+
+    pub(crate) fn origin(&self) -> &Url {
+        &self.0.origin
+    }
+
+    pub(crate) fn table(&self) -> &SessionTable {
+        &self.0.sessions
+    }
+
+    pub(crate) fn flow_starts(&self) -> &crate::engine::FlowStarts {
+        &self.0.flow_starts
+    }
+
+    pub(crate) async fn read(&self, scope: Scope) -> Result<Box<dyn UnitOfWork>> {
+        self.0.storage.begin(scope, Mode::Read).await
+    }
+
+    pub(crate) async fn write(&self, scope: Scope) -> Result<Box<dyn UnitOfWork>> {
+        self.0.storage.begin(scope, Mode::Write).await
+    }
+
+    /// Commits, and then lets this node's memory forget what changed: when the
+    /// answer is sent, the change is in force here.
+    pub(crate) async fn commit(
+        &self,
+        mut unit: Box<dyn UnitOfWork>,
+        changes: &[Change],
+    ) -> Result<()> {
+        for change in changes {
+            unit.announce(*change).await?;
+        }
+        let committed = unit.commit().await;
+        // Also when the outcome is unknown: forgetting too much costs a read.
+        for change in changes {
+            self.table().apply(change);
+        }
+        committed
+    }
+
+    /// Follows the storage's change feed until it breaks. The server runs this
+    /// for as long as it serves, and starts it again after a short pause.
+    ///
+    /// # Errors
+    /// Whatever broke the feed.
+    pub async fn follow_changes(&self) -> Result<()> {
+        let table = self.table();
+        let mut feed = self.storage().changes().await?;
+        // What was committed before the feed began was not delivered.
+        table.forget_all();
+        loop {
+            let event = feed.next().await.inspect_err(|_| table.forget_all())?;
+            match event {
+                FeedEvent::Changes(changes) => {
+                    for change in &changes {
+                        table.apply(change);
+                    }
+                    table.confirm(self.now());
+                }
+                FeedEvent::Confirmed => table.confirm(self.now()),
+                FeedEvent::Lost => table.forget_all(),
+            }
+        }
+    }
+
+    /// Stores the activity of sessions noted since the last call. The server
+    /// calls this every few seconds, and once before it stops.
+    ///
+    /// # Errors
+    /// What the storage says; the activity is kept for the next call.
+    pub async fn flush_activity(&self) -> Result<()> {
+        let touches = self.table().take_touched();
+        if touches.is_empty() {
+            return Ok(());
+        }
+        let stored = async {
+            let mut unit = self.write(Scope::Platform).await?;
+            unit.sessions().touch(&touches).await?;
+            unit.commit().await
+        }
+        .await;
+        stored.inspect_err(|_| self.table().give_back(touches))
+    }
+
+    /// Removes what has expired, a piece of each kind; answers whether there may
+    /// be more. The server calls this every minute.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub async fn tidy(&self) -> Result<bool> {
+        const PIECE: u32 = 500;
+        let now = self.now();
+        let mut unit = self.write(Scope::Platform).await?;
+        let flows = unit.flows().delete_expired(now, PIECE).await?;
+        let limits = unit.limits().delete_expired(now, PIECE).await?;
+        let sessions = unit.sessions().end_timed_out(now, PIECE).await?;
+        unit.commit().await?;
+        let full = u64::from(PIECE);
+        Ok(flows >= full || limits >= full || sessions >= full)
+    }
+
+    /// Asks the decision engine; see [`Platform::authorise`] for who gets what error.
+    pub fn may(&self, caller: &Caller, action: &str, resource: &Resource) -> bool {
+        let request = Request {
+            principal: &caller.principal,
+            action,
+            resource,
+        };
+        self.0.decide.decide(&request).allow
+    }
+
+    /// Lets the caller pass or not.
+    ///
+    /// # Errors
+    /// * [`ErrorKind::Unauthenticated`] for somebody who is not signed in.
+    /// * [`ErrorKind::NotFound`] for something in another tenant than one's own,
+    ///   the same as for something that does not exist.
+    /// * [`ErrorKind::Denied`] else.
+    pub fn authorise(&self, caller: &Caller, action: &str, resource: &Resource) -> Result<()> {
+        if self.may(caller, action, resource) {
+            return Ok(());
+        }
+        match (&caller.principal, resource.tenant) {
+            (Principal::Anonymous, _) => {
+                Err(Error::new(ErrorKind::Unauthenticated, "sign in first"))
+            }
+            (Principal::User(user), Some(tenant)) if user.tenant != tenant => {
+                Err(Error::not_found("tenant"))
+            }
+            _ => {
+                tracing::info!(action, "denied");
+                Err(Error::new(
+                    ErrorKind::Denied,
+                    format!("this account may not do `{action}` here"),
+                ))
+            }
+        }
+    }
+
+    /// An audit entry by this caller.
+    pub(crate) fn event(
+        &self,
+        caller: &Caller,
+        tenant: Option<TenantId>,
+        action: &str,
+    ) -> AuditEvent {
+        let actor = match &caller.principal {
+            Principal::Anonymous => Actor::Anonymous,
+            Principal::User(user) => Actor::User {
+                tenant: user.tenant,
+                id: user.user,
+            },
+            Principal::Operator => Actor::Operator,
+            Principal::System => Actor::System,
+        };
+        let kind = action.split('.').next().unwrap_or(action);
+        AuditEvent {
+            id: AuditEventId::generate(self.environment()),
+            at: self.now(),
+            tenant,
+            actor,
+            action: action.to_owned(),
+            object_kind: kind.to_owned(),
+            object_id: None,
+            outcome: Outcome::Success,
+            reason: None,
+            changes: Vec::new(),
+            client: caller.client.clone(),
+        }
+    }
+
+    /// The settings in force for the tenant of this unit.
+    pub(crate) async fn effective_settings(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        tenant: TenantId,
+    ) -> Result<EffectiveSettings> {
+        let mut line: Vec<TenantId> = unit
+            .tenants()
+            .ancestors(tenant)
+            .await?
+            .iter()
+            .map(|ancestor| ancestor.id)
+            .collect();
+        line.reverse();
+        line.push(tenant);
+        let mut settings = self.default_settings().clone();
+        for tenant in line {
+            let (own, _) = unit.tenants().settings(tenant).await?;
+            settings = settings.overridden_by(&own);
+        }
+        Ok(settings)
+    }
+}
+
+/// Adds what an entry is about.
+pub(crate) trait AuditEventExt {
+    fn about(self, id: impl ToString) -> Self;
+    fn changing(self, field: &str, old: Option<String>, new: Option<String>) -> Self;
+    fn refused(self, reason: &str) -> Self;
+}
+
+impl AuditEventExt for AuditEvent {
+    fn about(mut self, id: impl ToString) -> Self {
+        self.object_id = Some(id.to_string());
+        self
+    }
+
+    fn changing(mut self, field: &str, old: Option<String>, new: Option<String>) -> Self {
+        if old != new {
+            self.changes.push(FieldChange {
+                field: field.to_owned(),
+                old,
+                new,
+            });
+        }
+        self
+    }
+
+    fn refused(mut self, reason: &str) -> Self {
+        self.outcome = Outcome::Refused;
+        self.reason = Some(reason.to_owned());
+        self
+    }
+}
+
+/// Whether a user may sign in now, and why not: a word for the audit log.
+pub(crate) async fn sign_in_obstacle(
+    unit: &mut dyn UnitOfWork,
+    tenant: &Tenant,
+    user: &User,
+    now: Timestamp,
+) -> Result<Option<&'static str>> {
+    if tenant.is_locked_at(now) {
+        return Ok(Some("tenant_locked"));
+    }
+    let cascaded = unit.tenants().ancestors(tenant.id).await?;
+    let cascaded = cascaded
+        .iter()
+        .filter_map(|ancestor| ancestor.lock.as_ref())
+        .any(|lock| lock.cascade && lock.holds_at(now));
+    Ok(if cascaded {
+        Some("tenant_locked")
+    } else if user.is_locked_at(now) {
+        Some("user_locked")
+    } else if !user.may_sign_in_at(now) {
+        Some("user_deactivated")
+    } else {
+        None
+    })
+}

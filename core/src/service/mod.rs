@@ -1,0 +1,69 @@
+//! What can be done with the model: each function asks for permission, checks
+//! the rules, changes the storage in one transaction together with the audit
+//! event, and tells the other nodes. HTTP and the command line are two front
+//! ends of the same functions.
+
+mod accounts;
+mod administrators;
+mod audit;
+mod credentials;
+mod sessions;
+mod setup;
+mod tenants;
+mod users;
+
+pub use accounts::{Accounts, SignInMethod};
+pub use audit::AuditLog;
+pub use sessions::Sessions;
+pub use setup::{FirstAdministrator, SetUp};
+pub use tenants::{DeleteTenant, NewTenant, TenantPatch, TenantRef, Tenants};
+pub use users::{InitialCredential, NewUser, UserDetails, UserPatch, Users};
+
+pub(crate) use credentials::{ProviderCall, apply_effects, enrol_secret, is_lost_effect};
+pub(crate) use sessions::{NewSession, end_sessions, start_session};
+
+use crate::storage::Page;
+
+/// How a lock is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewLock {
+    /// Shown to administrators, at most 500 characters.
+    pub reason: Option<String>,
+    /// The first moment at which it no longer holds.
+    pub until: Option<jiff::Timestamp>,
+    /// Whether open sessions go on.
+    pub keep_sessions: bool,
+}
+
+/// A piece of a list and where the next one begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T, Id> {
+    /// The piece.
+    pub items: Vec<T>,
+    /// The id to go on after, if there is more.
+    pub next: Option<Id>,
+}
+
+impl<T, Id: Copy> Listed<T, Id> {
+    /// The greatest size of a piece.
+    pub const MAX: u32 = 200;
+
+    /// One more than asked for is read, to see whether there is more.
+    pub(crate) fn page(page: Page<Id>) -> Page<Id> {
+        Page {
+            after: page.after,
+            limit: page.limit.clamp(1, Self::MAX) + 1,
+        }
+    }
+
+    pub(crate) fn cut(mut items: Vec<T>, page: Page<Id>, id: impl Fn(&T) -> Id) -> Self {
+        let limit = page.limit.clamp(1, Self::MAX) as usize;
+        let next = if items.len() > limit {
+            items.truncate(limit);
+            items.last().map(id)
+        } else {
+            None
+        };
+        Self { items, next }
+    }
+}
