@@ -1,1 +1,11 @@
-//! Password sign-in for Gatelodge
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod error;
+mod protocol;
+mod provider;
+
+pub use config::Config;
+pub use error::Error;
+pub use protocol::*;
+pub use provider::{KIND, PasswordProvider, register};

@@ -290,7 +290,9 @@ impl Lexer {
         let prefix = self.tokens.last().and_then(Token::word).unwrap_or_default();
         let is_raw = matches!(prefix, "r" | "br" | "cr");
         let is_prefix = is_raw || matches!(prefix, "b" | "c");
-        let hashes = (0..).take_while(|ahead| self.peek(*ahead) == Some('#')).count();
+        let hashes = (0..)
+            .take_while(|ahead| self.peek(*ahead) == Some('#'))
+            .count();
         if is_raw && self.peek(hashes) == Some('"') {
             self.tokens.pop();
             self.raw_text(hashes);

@@ -1,0 +1,250 @@
+//! What the server is made of: opening the platform from a configuration, and
+//! the state that every request sees.
+
+use std::{
+    fs, io,
+    io::{Read as _, Write as _},
+    net::SocketAddr,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use gatelodge_core::{Environment, Parts, Platform, seal::MasterKey};
+use zeroize::Zeroizing;
+
+use crate::{
+    config::{ConfigError, Loaded, OriginPolicy},
+    pages::{PageError, Renderer},
+    plugins,
+};
+
+/// Sessions held in memory: about 100 MB when full, which only a busy server is.
+const SESSION_MEMORY: usize = 100_000;
+
+/// Why the server or a command cannot start. Its text is for the person at the
+/// terminal.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database cannot be opened, or the platform in it.
+    #[error("{0}")]
+    Platform(#[from] gatelodge_core::Error),
+    /// The pages cannot be prepared.
+    #[error(transparent)]
+    Pages(#[from] PageError),
+    /// A file or an address cannot be used.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Anything else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl StartError {
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}
+
+/// What a platform is opened for.
+#[derive(Debug, Clone, Copy)]
+pub enum Opening {
+    /// To serve at this address: what is missing is made.
+    Serve(SocketAddr),
+    /// For one command: nothing is made.
+    Command,
+}
+
+/// Opens the platform.
+///
+/// # Errors
+/// Everything that [`StartError`] says, in words for the person at the terminal.
+pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform, StartError> {
+    let config = &loaded.config;
+    let listen = match opening {
+        Opening::Serve(listen) => listen,
+        Opening::Command => config.server.listen,
+    };
+    let policy = loaded.origin_policy(listen)?;
+    let origin = policy
+        .links_base()
+        .parse()
+        .map_err(|error| StartError::Other(format!("the origin is no address: {error}")))?;
+    let providers = plugins::providers(config)?;
+    if matches!(opening, Opening::Command)
+        && let Some(file) = plugins::embedded_file(loaded)
+        && !file.exists()
+    {
+        return Err(StartError::Other(format!(
+            "there is no database at `{}` yet; start the server once with `gatelodge serve`",
+            file.display()
+        )));
+    }
+    let make_key = matches!(opening, Opening::Serve(_));
+    let storage = plugins::storage(loaded).await?;
+    let master_key = master_key(loaded, make_key)?;
+    let platform = Platform::open(Parts {
+        storage,
+        environment: Environment::system(),
+        master_key,
+        providers,
+        settings: config.effective_settings(),
+        limits: config.limit_policy(),
+        origin,
+        session_memory: SESSION_MEMORY,
+    })
+    .await?;
+    Ok(platform)
+}
+
+/// The master key: from the configuration, else from its file in the data
+/// folder, which is made at the first start on an embedded database.
+fn master_key(loaded: &Loaded, make: bool) -> Result<MasterKey, StartError> {
+    let config = &loaded.config;
+    if let Some(key) = &config.keys.master_key {
+        return parse_key(key.expose()).ok_or_else(|| wrong_key(loaded, "keys.master_key"));
+    }
+    let path = config.server.data_dir.join("master.key");
+    match read_private(&path) {
+        Ok(text) => parse_key(&text).ok_or_else(|| {
+            StartError::Other(format!(
+                "the master key file `{}` does not hold 32 bytes in base64",
+                path.display()
+            ))
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && make => make_key(&path),
+        Err(error) => Err(StartError::io(format!(
+            "the master key file `{}` cannot be read",
+            path.display()
+        ))(error)),
+    }
+}
+
+fn wrong_key(loaded: &Loaded, key: &str) -> StartError {
+    loaded
+        .error(
+            key,
+            "must be 32 bytes in base64, such as `openssl rand -base64 32` makes",
+        )
+        .into()
+}
+
+fn parse_key(text: &str) -> Option<MasterKey> {
+    let mut bytes = Zeroizing::new([0_u8; 33]);
+    let read = STANDARD
+        .decode_slice(text.trim(), bytes.as_mut_slice())
+        .ok()?;
+    let key: [u8; 32] = bytes.get(..read)?.try_into().ok()?;
+    Some(MasterKey::new(key))
+}
+
+fn read_private(path: &Path) -> io::Result<Zeroizing<String>> {
+    let mut file = fs::File::open(path)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(
+            file = %path.display(),
+            "the master key can be read by other accounts of this machine: `chmod 600` it"
+        );
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Makes the key under another name first, so that a file of that name is
+/// always whole; of two servers that start at once, one's key stays.
+fn make_key(path: &Path) -> Result<MasterKey, StartError> {
+    let failed = || {
+        StartError::io(format!(
+            "the master key file `{}` cannot be made",
+            path.display()
+        ))
+    };
+    let bytes = Zeroizing::new(Environment::system().bytes::<32>());
+    let text = Zeroizing::new(STANDARD.encode(bytes.as_slice()));
+    let id = Environment::system().uuid();
+    let draft: PathBuf = path.with_file_name(format!("master.key.{id}"));
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.write_all(b"\n")?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::hard_link(&draft, path));
+    let removed = fs::remove_file(&draft);
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => other.and(removed).map_err(failed())?,
+    }
+    let text = read_private(path).map_err(failed())?;
+    parse_key(&text).ok_or_else(|| StartError::Other("the master key was not written".to_owned()))
+}
+
+/// What every request sees; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    platform: Platform,
+    policy: OriginPolicy,
+    renderer: Renderer,
+    config: crate::config::Config,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(
+        platform: Platform,
+        policy: OriginPolicy,
+        renderer: Renderer,
+        config: crate::config::Config,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            platform,
+            policy,
+            renderer,
+            config,
+        }))
+    }
+
+    /// The platform.
+    pub fn platform(&self) -> &Platform {
+        &self.0.platform
+    }
+
+    /// What follows from the origin.
+    pub fn policy(&self) -> &OriginPolicy {
+        &self.0.policy
+    }
+
+    /// The pages.
+    pub fn renderer(&self) -> &Renderer {
+        &self.0.renderer
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &crate::config::Config {
+        &self.0.config
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("App")
+    }
+}

@@ -1,0 +1,292 @@
+//! `gatelodge tenant settings`
+
+use clap::Args;
+use gatelodge_core::model::{AtLimit, EffectiveSettings, TenantSettings};
+
+use super::{
+    administration::Administration, document, failure::Failure, tenant::ThisTenant, text::quoted,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct SettingsArguments {
+    #[command(flatten)]
+    this: ThisTenant,
+    /// Give the tenant a value of its own, such as `session.idle_minutes=15`; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_assignment)]
+    set: Vec<(Key, String)>,
+    /// Take the tenant's own value away, so that the platform's holds again; may be repeated
+    #[arg(long, value_name = "KEY", value_parser = Key::parse)]
+    unset: Vec<Key>,
+}
+
+/// A setting of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    IdleMinutes,
+    AbsoluteMinutes,
+    Limit,
+    AtLimit,
+    RegistrationEnabled,
+    EmailRequired,
+    DisplayNameRequired,
+}
+
+impl Key {
+    const ALL: [Self; 7] = [
+        Self::IdleMinutes,
+        Self::AbsoluteMinutes,
+        Self::Limit,
+        Self::AtLimit,
+        Self::RegistrationEnabled,
+        Self::EmailRequired,
+        Self::DisplayNameRequired,
+    ];
+
+    /// Its name in the settings' JSON, dotted.
+    fn name(self) -> &'static str {
+        match self {
+            Self::IdleMinutes => "session.idle_minutes",
+            Self::AbsoluteMinutes => "session.absolute_minutes",
+            Self::Limit => "session.limit",
+            Self::AtLimit => "session.at_limit",
+            Self::RegistrationEnabled => "registration.enabled",
+            Self::EmailRequired => "registration.email_required",
+            Self::DisplayNameRequired => "registration.display_name_required",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|key| key.name() == text);
+        found.ok_or_else(|| {
+            let names: Vec<_> = Self::ALL
+                .iter()
+                .map(|key| format!("`{}`", key.name()))
+                .collect();
+            format!(
+                "{} is no setting; there are {}",
+                quoted(text),
+                names.join(", ")
+            )
+        })
+    }
+}
+
+fn parse_assignment(text: &str) -> Result<(Key, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or("expected `KEY=VALUE`, such as `session.idle_minutes=15`")?;
+    Ok((Key::parse(key.trim())?, value.trim().to_owned()))
+}
+
+pub(super) async fn settings(
+    on: &Administration<'_>,
+    arguments: &SettingsArguments,
+) -> Result<(), Failure> {
+    let tenant = on.tenant(&arguments.this.tenant).await?;
+    let tenants = on.platform.tenants();
+    if !(arguments.set.is_empty() && arguments.unset.is_empty()) {
+        let (own, version, _) = tenants.settings(&on.caller, tenant.id).await?;
+        let new = changed(own, arguments)?;
+        tenants
+            .put_settings(&on.caller, tenant.id, Some(version), new)
+            .await?;
+    }
+    let (own, version, in_force) = tenants.settings(&on.caller, tenant.id).await?;
+    let document = document::settings(&tenant, (&own, version), &in_force);
+    on.output.answer_fields(&document, &fields(&own, &in_force))
+}
+
+/// Each setting: its value in force, and whose it is.
+fn fields(own: &TenantSettings, in_force: &EffectiveSettings) -> Vec<(&'static str, String)> {
+    let field = |key: Key| {
+        let whose = if is_own(own, key) {
+            "the tenant's own"
+        } else {
+            "inherited"
+        };
+        (key.name(), format!("{}  ({whose})", value(in_force, key)))
+    };
+    Key::ALL.into_iter().map(field).collect()
+}
+
+fn is_own(own: &TenantSettings, key: Key) -> bool {
+    match key {
+        Key::IdleMinutes => own.session.idle_minutes.is_some(),
+        Key::AbsoluteMinutes => own.session.absolute_minutes.is_some(),
+        Key::Limit => own.session.limit.is_some(),
+        Key::AtLimit => own.session.at_limit.is_some(),
+        Key::RegistrationEnabled => own.registration.enabled.is_some(),
+        Key::EmailRequired => own.registration.email_required.is_some(),
+        Key::DisplayNameRequired => own.registration.display_name_required.is_some(),
+    }
+}
+
+fn value(in_force: &EffectiveSettings, key: Key) -> String {
+    match key {
+        Key::IdleMinutes => (in_force.session_idle.as_secs() / 60).to_string(),
+        Key::AbsoluteMinutes => (in_force.session_absolute.as_secs() / 60).to_string(),
+        Key::Limit => in_force
+            .session_limit
+            .map_or_else(|| "any number".to_owned(), |limit| limit.to_string()),
+        Key::AtLimit => at_limit_name(in_force.session_at_limit).to_owned(),
+        Key::RegistrationEnabled => in_force.registration_enabled.to_string(),
+        Key::EmailRequired => in_force.registration_email_required.to_string(),
+        Key::DisplayNameRequired => in_force.registration_display_name_required.to_string(),
+    }
+}
+
+fn changed(
+    mut settings: TenantSettings,
+    arguments: &SettingsArguments,
+) -> Result<TenantSettings, Failure> {
+    for key in &arguments.unset {
+        put(&mut settings, *key, None)?;
+    }
+    for (key, value) in &arguments.set {
+        put(&mut settings, *key, Some(value))?;
+    }
+    Ok(settings)
+}
+
+fn put(settings: &mut TenantSettings, key: Key, value: Option<&str>) -> Result<(), Failure> {
+    let number = |expected: &str| parsed(key, value, expected);
+    let truth = || parsed(key, value, "`true` or `false`");
+    let (session, registration) = (&mut settings.session, &mut settings.registration);
+    match key {
+        Key::IdleMinutes => session.idle_minutes = number("a number of minutes")?,
+        Key::AbsoluteMinutes => session.absolute_minutes = number("a number of minutes")?,
+        Key::Limit => session.limit = number("a number of sessions")?,
+        Key::AtLimit => session.at_limit = value.map(at_limit).transpose()?,
+        Key::RegistrationEnabled => registration.enabled = truth()?,
+        Key::EmailRequired => registration.email_required = truth()?,
+        Key::DisplayNameRequired => registration.display_name_required = truth()?,
+    }
+    Ok(())
+}
+
+fn parsed<T: std::str::FromStr>(
+    key: Key,
+    value: Option<&str>,
+    expected: &str,
+) -> Result<Option<T>, Failure> {
+    let read = value.map(|value| value.parse().map_err(|_| wrong(key, value, expected)));
+    read.transpose()
+}
+
+fn at_limit(value: &str) -> Result<AtLimit, Failure> {
+    let both = [AtLimit::Refuse, AtLimit::ReplaceOldest];
+    let found = both.into_iter().find(|one| at_limit_name(*one) == value);
+    found.ok_or_else(|| wrong(Key::AtLimit, value, "`refuse` or `replace_oldest`"))
+}
+
+fn at_limit_name(at_limit: AtLimit) -> &'static str {
+    match at_limit {
+        AtLimit::Refuse => "refuse",
+        AtLimit::ReplaceOldest => "replace_oldest",
+    }
+}
+
+fn wrong(key: Key, value: &str, expected: &str) -> Failure {
+    Failure::usage(format!(
+        "`{}` must be {expected}, and {} is not; nothing was changed",
+        key.name(),
+        quoted(value)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn arguments(set: &[&str], unset: &[Key]) -> SettingsArguments {
+        SettingsArguments {
+            this: ThisTenant {
+                tenant: "acme".to_owned(),
+            },
+            set: set
+                .iter()
+                .map(|assignment| parse_assignment(assignment).unwrap())
+                .collect(),
+            unset: unset.to_vec(),
+        }
+    }
+
+    #[test]
+    fn every_setting_there_is_can_be_set_and_unset() {
+        let all = [
+            "session.idle_minutes=5",
+            "session.absolute_minutes=60",
+            "session.limit = 3",
+            "session.at_limit=refuse",
+            "registration.enabled=true",
+            "registration.email_required=false",
+            "registration.display_name_required=true",
+        ];
+        let set = changed(TenantSettings::default(), &arguments(&all, &[])).unwrap();
+        let json = serde_json::to_value(&set).unwrap();
+        let sections = json.as_object().unwrap();
+        let names: Vec<_> = sections
+            .iter()
+            .flat_map(|(section, keys)| {
+                let keys = keys.as_object().unwrap().iter();
+                keys.map(move |(key, value)| (format!("{section}.{key}"), value))
+            })
+            .collect();
+        assert_eq!(names.len(), Key::ALL.len());
+        for (name, value) in names {
+            assert_ne!(*value, Value::Null, "{name}");
+            assert!(Key::parse(&name).is_ok(), "{name}");
+        }
+        assert!(Key::ALL.into_iter().all(|key| is_own(&set, key)));
+        let unset = changed(set, &arguments(&[], &Key::ALL)).unwrap();
+        assert_eq!(unset, TenantSettings::default());
+    }
+
+    #[test]
+    fn a_wrong_value_names_the_key_and_what_is_expected() {
+        let wrong = arguments(&["session.idle_minutes=soon"], &[]);
+        let Err(Failure::Told(problem)) = changed(TenantSettings::default(), &wrong) else {
+            panic!("refused");
+        };
+        assert_eq!(
+            problem.messages,
+            [
+                "`session.idle_minutes` must be a number of minutes, and `soon` is not; nothing was changed"
+            ]
+        );
+        for wrong in [
+            "session.limit=-1",
+            "session.at_limit=maybe",
+            "registration.enabled=yes",
+        ] {
+            assert!(
+                changed(TenantSettings::default(), &arguments(&[wrong], &[])).is_err(),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_setting_is_answered_with_those_there_are() {
+        let error = parse_assignment("session.idle=5").unwrap_err();
+        assert!(error.starts_with("`session.idle` is no setting"), "{error}");
+        assert!(error.contains("`session.idle_minutes`"), "{error}");
+        assert!(parse_assignment("session.limit").is_err());
+    }
+
+    #[test]
+    fn what_is_inherited_is_told_apart() {
+        let own = changed(
+            TenantSettings::default(),
+            &arguments(&["session.idle_minutes=5"], &[]),
+        )
+        .unwrap();
+        let in_force = EffectiveSettings::default().overridden_by(&own);
+        let fields = fields(&own, &in_force);
+        assert_eq!(fields[0].1, "5  (the tenant's own)");
+        assert_eq!(fields[1].1, "1440  (inherited)");
+        assert_eq!(fields[2].1, "any number  (inherited)");
+    }
+}

@@ -1,0 +1,128 @@
+//! The configuration: what it may say, where it comes from, and what is wrong with it.
+//!
+//! Four layers, each above the one before: the defaults in this module's structs, the file that `--config` names, the
+//! environment (`GATELODGE_SECTION__KEY`), the command line. [`load`] puts them together, decodes them, reads secrets
+//! from their files and checks what must hold across keys; it tells every problem it finds, each with the file and
+//! line, variable or option it was written in. Nothing here writes a file.
+//!
+//! One file, one concern: to add a key, add a documented field to its section's struct, its default and its range;
+//! schema, errors, environment variable and `config show` follow from that. The tests then ask for the documentation
+//! under `docs/configuration/`.
+//!
+//! What a provider's table holds beside `kind`, `id` and `enabled`, and the storage's beside its address, is not decoded
+//! here: the crate of that kind does it, through [`Settings`].
+
+mod decode;
+mod effective;
+mod environment;
+mod error;
+mod file;
+mod keys;
+mod limits;
+mod load;
+mod log;
+mod metrics;
+mod network;
+mod origin;
+mod pages;
+mod providers;
+mod registration;
+mod rules;
+mod schema;
+mod secret;
+mod server;
+mod session;
+mod settings;
+mod show;
+mod sources;
+mod storage;
+mod tenancy;
+#[cfg(test)]
+mod tests;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    error::{ConfigError, Place, Problem},
+    keys::KeysConfig,
+    limits::LimitsConfig,
+    load::{Loaded, Overrides, check, load},
+    log::{LogConfig, LogFormat},
+    metrics::MetricsConfig,
+    network::{client_address, network_of},
+    origin::{InvalidOrigin, Origin, OriginPolicy, Scheme, resolve_origin},
+    pages::PagesConfig,
+    providers::ProviderConfig,
+    registration::{RegistrationConfig, RequiredAttribute},
+    schema::schema,
+    secret::{REDACTED, Secret},
+    server::ServerConfig,
+    session::{AtLimit, SessionConfig},
+    settings::Settings,
+    storage::{StorageConfig, StorageUrl},
+    tenancy::{TenancyConfig, TenantOnForm},
+};
+
+/// The sections, in the order they are shown. `providers`, a list, comes after them.
+const SECTIONS: [&str; 10] = [
+    "server",
+    "storage",
+    "keys",
+    "session",
+    "registration",
+    "tenancy",
+    "limits",
+    "pages",
+    "metrics",
+    "log",
+];
+
+/// The kind of the one provider there is when none is configured.
+const DEFAULT_PROVIDER: &str = "password";
+
+/// Everything that can be configured. Whatever is left out has the default named beside it.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the server listens, what it is called, where it keeps its files.
+    pub server: ServerConfig,
+    /// The database.
+    pub storage: StorageConfig,
+    /// The key that seals all others.
+    pub keys: KeysConfig,
+    /// How long a sign-in lasts.
+    pub session: SessionConfig,
+    /// Whether people may make their own accounts.
+    pub registration: RegistrationConfig,
+    /// How a sign-in finds its tenant.
+    pub tenancy: TenancyConfig,
+    /// What slows guessing down.
+    pub limits: LimitsConfig,
+    /// How the hosted pages look.
+    pub pages: PagesConfig,
+    /// Figures for Prometheus.
+    pub metrics: MetricsConfig,
+    /// What the server says while it runs.
+    pub log: LogConfig,
+    /// The ways to sign in, in the order they are offered.
+    pub providers: Vec<ProviderConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            server: ServerConfig::default(),
+            storage: StorageConfig::default(),
+            keys: KeysConfig::default(),
+            session: SessionConfig::default(),
+            registration: RegistrationConfig::default(),
+            tenancy: TenancyConfig::default(),
+            limits: LimitsConfig::default(),
+            pages: PagesConfig::default(),
+            metrics: MetricsConfig::default(),
+            log: LogConfig::default(),
+            providers: vec![ProviderConfig::of_kind(DEFAULT_PROVIDER)],
+        }
+    }
+}

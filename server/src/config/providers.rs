@@ -1,0 +1,74 @@
+//! `[[providers]]`: the ways to sign in, each with settings that only its own crate understands.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
+
+use super::{error::ConfigError, settings::Settings};
+
+/// One way to sign in. Beside the keys here a table holds the settings of its kind, which go to the crate of that kind
+/// as they are.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct ProviderConfig {
+    /// Which kind of provider: the name its crate registers.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,32}$"), example = &"password")]
+    pub kind: String,
+    /// Its name on this platform, in addresses and in records: it cannot change later. Unset: the same as `kind`.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,32}$"), example = &"google")]
+    #[serde(default)]
+    id: Option<String>,
+    /// Whether it may be used.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// The settings of its kind.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub settings: Settings,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl ProviderConfig {
+    /// A provider of this kind with nothing set.
+    pub fn of_kind(kind: &str) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            id: None,
+            enabled: true,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Its name on this platform.
+    pub fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or(&self.kind)
+    }
+
+    /// [`Settings::decode`].
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        self.settings.decode()
+    }
+
+    /// [`Settings::table`].
+    pub fn table(&self) -> Result<serde_json::Map<String, serde_json::Value>, ConfigError> {
+        self.settings.table()
+    }
+
+    /// [`Settings::error`]; `kind`, `id` and `enabled` are keys of the table too.
+    pub fn error(&self, key: &str, expectation: impl fmt::Display) -> ConfigError {
+        self.settings.error(key, expectation)
+    }
+}
+
+impl Serialize for ProviderConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut table = self.settings.shown();
+        table.insert("kind".to_owned(), self.kind.as_str().into());
+        table.insert("id".to_owned(), self.id().into());
+        table.insert("enabled".to_owned(), self.enabled.into());
+        table.serialize(serializer)
+    }
+}

@@ -1,0 +1,150 @@
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use gatelodge_core::{
+    engine::{StartFlow, Transport},
+    model::ProviderId,
+    provider::Intent,
+    service::TenantRef,
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{
+    app::App,
+    http::{
+        caller::Requester,
+        cookies::Cookies,
+        extract::Body,
+        flows::{FlowJson, bind},
+        problem::{Code, Problem, ProblemBody},
+    },
+};
+
+/// A flow to begin.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartFlowRequest {
+    /// The tenant, by name or id; absent: found from the user name, or asked for.
+    #[serde(default)]
+    tenant: Option<String>,
+    /// How the session is handed over.
+    transport: TransportJson,
+    /// The application that asks; it must be registered.
+    #[serde(default)]
+    application: Option<String>,
+    /// Where the browser goes in the end: a path of this server.
+    #[serde(default)]
+    return_to: Option<String>,
+    /// What it is for; a sign-in if absent.
+    #[serde(default)]
+    intent: Option<IntentJson>,
+    /// The assurance level demanded: `aal1` (one factor) or `aal2` (two).
+    #[serde(default)]
+    acr: Option<String>,
+    /// What is to be set up, for `enrol`.
+    #[serde(default)]
+    provider: Option<String>,
+}
+
+/// How a session is handed over.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransportJson {
+    /// As a cookie; the flow is bound to the browser by a cookie too.
+    Cookie,
+    /// In the answer; the flow's id is then a secret.
+    Token,
+}
+
+/// What a flow is for.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IntentJson {
+    /// To sign in.
+    SignIn,
+    /// To make an account.
+    SignUp,
+    /// To set up or change a credential of the own account.
+    Enrol,
+    /// To prove oneself again.
+    Reprove,
+}
+
+impl From<IntentJson> for Intent {
+    fn from(intent: IntentJson) -> Self {
+        match intent {
+            IntentJson::SignIn => Self::SignIn,
+            IntentJson::SignUp => Self::SignUp,
+            IntentJson::Enrol => Self::Enrol,
+            IntentJson::Reprove => Self::Reprove,
+        }
+    }
+}
+
+/// Begin a sign-in, sign-up or change of credentials.
+#[utoipa::path(
+    post, path = "/api/v1/sign-in/flows", operation_id = "start_flow", tag = "sign-in",
+    request_body = StartFlowRequest,
+    responses(
+        (status = 201, body = FlowJson),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(()),
+)]
+pub async fn start_flow(
+    State(app): State<App>,
+    requester: Requester,
+    headers: HeaderMap,
+    Body(request): Body<StartFlowRequest>,
+) -> Result<Response, Problem> {
+    let transport = match request.transport {
+        TransportJson::Token => Transport::Token,
+        TransportJson::Cookie if requester.from_our_pages => Transport::Cookie,
+        TransportJson::Cookie => {
+            return Err(Problem::new(Code::OriginMissing).detail(format!(
+                "the cookie transport is for browsers on `{}`; other clients use the transport `token`",
+                app.policy().links_base()
+            )));
+        }
+    };
+    if let Some(application) = &request.application {
+        return Err(Problem::new(Code::InvalidRequest).detail(format!(
+            "there is no registered application `{application}`"
+        )));
+    }
+    let start = StartFlow {
+        intent: request.intent.map_or(Intent::SignIn, Intent::from),
+        tenant: request.tenant.as_deref().map(TenantRef::parse),
+        return_to: request.return_to,
+        two_factors: two_factors(request.acr.as_deref())?,
+        session: requester.session.clone(),
+        target: request.provider.map(ProviderId::new).transpose()?,
+        ..StartFlow::sign_in(transport)
+    };
+    let started = app
+        .platform()
+        .sign_in()
+        .start(start, requester.client())
+        .await?;
+    let cookies = Cookies::read(&headers, app.policy().secure_cookies())?;
+    let mut jar = cookies.jar();
+    if let Some(binding) = &started.handle.binding {
+        bind(&mut jar, &cookies, &started.handle.id, binding);
+    }
+    let body = Json(FlowJson::active(started.view));
+    let mut response = (StatusCode::CREATED, body).into_response();
+    jar.onto(response.headers_mut());
+    Ok(response)
+}
+
+fn two_factors(acr: Option<&str>) -> Result<bool, Problem> {
+    match acr {
+        None | Some("aal1") => Ok(false),
+        Some("aal2") => Ok(true),
+        Some(_) => Err(Problem::new(Code::InvalidRequest).detail("`acr` is `aal1` or `aal2`")),
+    }
+}

@@ -1,0 +1,111 @@
+//! The JSON API. One endpoint, one file: its request, its handler, its
+//! description. What they have in common stands here.
+
+mod account_sessions;
+mod account_sessions_end;
+mod audit_events;
+mod flow_answer;
+mod flow_cancel;
+mod flow_read;
+mod flow_start;
+mod session_end;
+mod session_read;
+mod setup;
+mod tenant_create;
+mod tenant_delete;
+mod tenant_list;
+mod tenant_lock;
+mod tenant_read;
+mod tenant_sessions;
+mod tenant_settings;
+mod tenant_update;
+pub mod types;
+mod user_create;
+mod user_delete;
+mod user_grants;
+mod user_list;
+mod user_lock;
+mod user_read;
+mod user_sessions;
+mod user_update;
+
+use gatelodge_core::{model::Tenant, model::UserId, service::TenantRef};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    caller::Requester,
+    problem::{Code, Problem},
+};
+use crate::app::App;
+
+/// Every route of the API, each described.
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(setup::set_up))
+        .routes(routes!(flow_start::start_flow))
+        .routes(routes!(
+            flow_read::read_flow,
+            flow_answer::answer_flow,
+            flow_cancel::cancel_flow
+        ))
+        .routes(routes!(
+            session_read::read_session,
+            session_end::end_session
+        ))
+        .routes(routes!(
+            account_sessions::list_own_sessions,
+            account_sessions_end::end_other_sessions
+        ))
+        .routes(routes!(account_sessions_end::end_own_session))
+        .routes(routes!(
+            tenant_list::list_tenants,
+            tenant_create::create_tenant
+        ))
+        .routes(routes!(
+            tenant_read::read_tenant,
+            tenant_update::update_tenant,
+            tenant_delete::delete_tenant
+        ))
+        .routes(routes!(
+            tenant_lock::lock_tenant,
+            tenant_lock::unlock_tenant
+        ))
+        .routes(routes!(
+            tenant_settings::read_settings,
+            tenant_settings::replace_settings
+        ))
+        .routes(routes!(tenant_sessions::list_sessions))
+        .routes(routes!(tenant_sessions::end_session_of_tenant))
+        .routes(routes!(audit_events::list_audit_events))
+        .routes(routes!(user_list::list_users, user_create::create_user))
+        .routes(routes!(
+            user_read::read_user,
+            user_update::update_user,
+            user_delete::delete_user
+        ))
+        .routes(routes!(user_lock::lock_user, user_lock::unlock_user))
+        .routes(routes!(user_grants::give_grant, user_grants::take_grant))
+        .routes(routes!(
+            user_sessions::list_user_sessions,
+            user_sessions::end_user_sessions
+        ))
+}
+
+/// The tenant that the path names, by id or name, as far as the caller may
+/// know of it.
+pub(crate) async fn tenant(
+    app: &App,
+    requester: &Requester,
+    named: &str,
+) -> Result<Tenant, Problem> {
+    let named = TenantRef::parse(named);
+    let tenants = app.platform().tenants();
+    Ok(tenants.resolve(&requester.caller, &named).await?)
+}
+
+/// The user id in the path; what cannot be one is not found, once the caller
+/// is known to be allowed to ask.
+pub(crate) fn user_id(text: &str) -> Result<UserId, Problem> {
+    text.parse()
+        .map_err(|_| Problem::new(Code::NotFound).detail("there is no such user"))
+}

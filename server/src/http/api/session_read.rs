@@ -1,0 +1,114 @@
+use axum::{Json, extract::State};
+use gatelodge_core::access::Resource;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    http::{
+        caller::Requester,
+        extract::Parameters,
+        problem::{Problem, ProblemBody},
+    },
+};
+
+/// Which permissions to ask about.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Asked {
+    /// Names of actions, with commas between; at most 100.
+    #[serde(default)]
+    permissions: Option<String>,
+}
+
+/// The present session.
+#[derive(Serialize, ToSchema)]
+pub struct SessionAnswer {
+    session: PresentSession,
+    user: PresentUser,
+    tenant: PresentTenant,
+    /// For each permission asked about, whether it is held in the own tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions: Option<std::collections::BTreeMap<String, bool>>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct PresentSession {
+    id: Uuid,
+    started_at: Timestamp,
+    expires_at: Timestamp,
+    auth_time: Timestamp,
+    amr: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct PresentUser {
+    id: Uuid,
+    user_name: String,
+    display_name: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct PresentTenant {
+    id: Uuid,
+    name: String,
+}
+
+/// Who is signed in, by cookie or bearer token. 401 when nobody is.
+#[utoipa::path(
+    get, path = "/api/v1/session", operation_id = "read_session", tag = "session",
+    params(Asked),
+    responses(
+        (status = 200, body = SessionAnswer),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn read_session(
+    State(app): State<App>,
+    requester: Requester,
+    Parameters(asked): Parameters<Asked>,
+) -> Result<Json<SessionAnswer>, Problem> {
+    let checked = requester.signed_in()?;
+    let permissions = asked.permissions.map(|names| {
+        let own = Resource::tenant(checked.tenant.id);
+        let names = names
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        names
+            .take(100)
+            .map(|name| {
+                (
+                    name.to_owned(),
+                    app.platform().may(&requester.caller, name, &own),
+                )
+            })
+            .collect()
+    });
+    let session = &checked.session;
+    Ok(Json(SessionAnswer {
+        session: PresentSession {
+            id: session.id.as_uuid(),
+            started_at: session.started_at,
+            expires_at: session.expires_at,
+            auth_time: session.auth_time(),
+            amr: session.amr().into_iter().map(str::to_owned).collect(),
+            scope: session.scope.clone(),
+        },
+        user: PresentUser {
+            id: checked.user.id.as_uuid(),
+            user_name: checked.user.user_name.to_string(),
+            display_name: checked.user.display_name.to_string(),
+        },
+        tenant: PresentTenant {
+            id: checked.tenant.id.as_uuid(),
+            name: checked.tenant.name.to_string(),
+        },
+        permissions,
+    }))
+}

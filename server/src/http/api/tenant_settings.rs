@@ -1,0 +1,191 @@
+use axum::{Json, extract::State, http::HeaderMap};
+use gatelodge_core::model::{
+    AtLimit, EffectiveSettings, RegistrationSettings, SessionSettings, TenantSettings,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    app::App,
+    http::{
+        caller::Requester,
+        extract::{Body, IfMatch, Place, tagged},
+        problem::{Problem, ProblemBody},
+    },
+};
+
+/// A tenant's own settings; what is absent or `null` is inherited.
+#[derive(Debug, Default, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SettingsJson {
+    session: SessionSettingsJson,
+    registration: RegistrationSettingsJson,
+}
+
+#[derive(Debug, Default, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct SessionSettingsJson {
+    /// Minutes without use after which a session ends.
+    #[schema(minimum = 1, maximum = 43_200)]
+    idle_minutes: Option<u32>,
+    /// Minutes after which a session ends however active.
+    #[schema(minimum = 1, maximum = 43_200)]
+    absolute_minutes: Option<u32>,
+    /// Sessions that one user may have at a time.
+    #[schema(minimum = 1, maximum = 10_000)]
+    limit: Option<u32>,
+    /// What happens at the limit.
+    at_limit: Option<AtLimitJson>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum AtLimitJson {
+    Refuse,
+    ReplaceOldest,
+}
+
+#[derive(Debug, Default, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct RegistrationSettingsJson {
+    /// Whether people may register themselves.
+    enabled: Option<bool>,
+    /// Whether an e-mail address must be given.
+    email_required: Option<bool>,
+    /// Whether a display name must be given.
+    display_name_required: Option<bool>,
+}
+
+/// Settings: the tenant's own, and what is in force.
+#[derive(Serialize, ToSchema)]
+pub struct SettingsAnswer {
+    own: SettingsJson,
+    effective: SettingsJson,
+}
+
+/// A tenant's settings.
+#[utoipa::path(
+    get, path = "/api/v1/tenants/{tenant}/settings", operation_id = "read_settings", tag = "tenants",
+    params(("tenant" = String, Path, description = "The tenant's id or name")),
+    responses(
+        (status = 200, body = SettingsAnswer),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn read_settings(
+    State(app): State<App>,
+    requester: Requester,
+    Place(tenant): Place<String>,
+) -> Result<(HeaderMap, Json<SettingsAnswer>), Problem> {
+    let tenant = super::tenant(&app, &requester, &tenant).await?;
+    answer(&app, &requester, tenant.id).await
+}
+
+/// Replace a tenant's own settings. With `If-Match`, only if they are still
+/// that version.
+#[utoipa::path(
+    put, path = "/api/v1/tenants/{tenant}/settings", operation_id = "replace_settings", tag = "tenants",
+    params(
+        ("tenant" = String, Path, description = "The tenant's id or name"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that was read"),
+    ),
+    request_body = SettingsJson,
+    responses(
+        (status = 200, body = SettingsAnswer),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn replace_settings(
+    State(app): State<App>,
+    requester: Requester,
+    Place(tenant): Place<String>,
+    IfMatch(version): IfMatch,
+    Body(request): Body<SettingsJson>,
+) -> Result<(HeaderMap, Json<SettingsAnswer>), Problem> {
+    let tenant = super::tenant(&app, &requester, &tenant).await?;
+    app.platform()
+        .tenants()
+        .put_settings(&requester.caller, tenant.id, version, request.into())
+        .await
+        .map_err(|error| Problem::with_if_match(error, version.is_some()))?;
+    answer(&app, &requester, tenant.id).await
+}
+
+async fn answer(
+    app: &App,
+    requester: &Requester,
+    tenant: gatelodge_core::model::TenantId,
+) -> Result<(HeaderMap, Json<SettingsAnswer>), Problem> {
+    let tenants = app.platform().tenants();
+    let (own, version, effective) = tenants.settings(&requester.caller, tenant).await?;
+    let body = SettingsAnswer {
+        own: own.into(),
+        effective: effective.into(),
+    };
+    Ok((tagged(version), Json(body)))
+}
+
+impl From<SettingsJson> for TenantSettings {
+    fn from(json: SettingsJson) -> Self {
+        Self {
+            session: SessionSettings {
+                idle_minutes: json.session.idle_minutes,
+                absolute_minutes: json.session.absolute_minutes,
+                limit: json.session.limit,
+                at_limit: json.session.at_limit.map(|at_limit| match at_limit {
+                    AtLimitJson::Refuse => AtLimit::Refuse,
+                    AtLimitJson::ReplaceOldest => AtLimit::ReplaceOldest,
+                }),
+            },
+            registration: RegistrationSettings {
+                enabled: json.registration.enabled,
+                email_required: json.registration.email_required,
+                display_name_required: json.registration.display_name_required,
+            },
+        }
+    }
+}
+
+fn at_limit(at_limit: AtLimit) -> AtLimitJson {
+    match at_limit {
+        AtLimit::Refuse => AtLimitJson::Refuse,
+        AtLimit::ReplaceOldest => AtLimitJson::ReplaceOldest,
+    }
+}
+
+impl From<TenantSettings> for SettingsJson {
+    fn from(settings: TenantSettings) -> Self {
+        Self {
+            session: SessionSettingsJson {
+                idle_minutes: settings.session.idle_minutes,
+                absolute_minutes: settings.session.absolute_minutes,
+                limit: settings.session.limit,
+                at_limit: settings.session.at_limit.map(at_limit),
+            },
+            registration: RegistrationSettingsJson {
+                enabled: settings.registration.enabled,
+                email_required: settings.registration.email_required,
+                display_name_required: settings.registration.display_name_required,
+            },
+        }
+    }
+}
+
+impl From<EffectiveSettings> for SettingsJson {
+    fn from(settings: EffectiveSettings) -> Self {
+        let minutes = |span: std::time::Duration| u32::try_from(span.as_secs() / 60).ok();
+        Self {
+            session: SessionSettingsJson {
+                idle_minutes: minutes(settings.session_idle),
+                absolute_minutes: minutes(settings.session_absolute),
+                limit: settings.session_limit,
+                at_limit: Some(at_limit(settings.session_at_limit)),
+            },
+            registration: RegistrationSettingsJson {
+                enabled: Some(settings.registration_enabled),
+                email_required: Some(settings.registration_email_required),
+                display_name_required: Some(settings.registration_display_name_required),
+            },
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Who makes a request: the session behind its cookie or bearer token.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRef, FromRequestParts},
+    http::{header, request::Parts},
+};
+use gatelodge_core::{
+    CheckedSession,
+    access::{Caller, Principal},
+    model::ClientFacts,
+    secret::Token,
+};
+
+use super::{
+    cookies::Cookies,
+    guard::{Client, FromOurPages},
+    problem::{Code, Problem},
+};
+use crate::app::App;
+
+/// The caller of a request, signed in or not.
+#[derive(Debug, Clone)]
+pub struct Requester {
+    /// Who and from where, for the services.
+    pub caller: Caller,
+    /// The session, if there is one.
+    pub session: Option<Arc<CheckedSession>>,
+    /// Its token, for the page's proof that a form is ours.
+    pub token: Option<Token>,
+    /// Whether the request says that it comes from one of our pages.
+    pub from_our_pages: bool,
+}
+
+impl Requester {
+    /// From where.
+    pub fn client(&self) -> &ClientFacts {
+        &self.caller.client
+    }
+
+    /// The session, or the problem that there is none.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`].
+    pub fn signed_in(&self) -> Result<&Arc<CheckedSession>, Problem> {
+        self.session
+            .as_ref()
+            .ok_or_else(|| Problem::new(Code::Unauthenticated))
+    }
+}
+
+impl<S> FromRequestParts<S> for Requester
+where
+    App: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let app = App::from_ref(state);
+        let token = presented(&app, parts)?;
+        let session = match &token {
+            Some(token) => app.platform().sessions().check(token).await?,
+            None => None,
+        };
+        let client = parts
+            .extensions
+            .get::<Client>()
+            .map(|client| client.0.clone())
+            .unwrap_or_default();
+        let principal = session
+            .as_ref()
+            .map_or(Principal::Anonymous, |session| session.principal());
+        Ok(Self {
+            caller: Caller { principal, client },
+            token: token.filter(|_| session.is_some()),
+            session,
+            from_our_pages: parts
+                .extensions
+                .get::<FromOurPages>()
+                .is_some_and(|from| from.0),
+        })
+    }
+}
+
+/// The token that a request presents: a bearer token wins over a cookie, since
+/// it was put there on purpose.
+fn presented(app: &App, parts: &Parts) -> Result<Option<Token>, Problem> {
+    if let Some(header) = parts.headers.get(header::AUTHORIZATION) {
+        let token = header
+            .to_str()
+            .ok()
+            .and_then(|text| text.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .and_then(|(_, token)| Token::parse(token.trim()));
+        // Credentials that do not count are not the same as none.
+        return token
+            .map(Some)
+            .ok_or_else(|| Problem::new(Code::Unauthenticated));
+    }
+    let cookies = Cookies::read(&parts.headers, app.policy().secure_cookies())?;
+    let tag = parts
+        .extensions
+        .get::<super::web::PathTenant>()
+        .map(|tenant| tenant.tag.clone());
+    Ok(cookies
+        .session(tag.as_deref())
+        .and_then(|value| Token::parse(value.expose())))
+}

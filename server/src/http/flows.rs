@@ -1,0 +1,184 @@
+//! Flows over HTTP: the JSON of the sign-in API and the cookies around it,
+//! shared by the API and the pages.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::HeaderMap,
+    response::{IntoResponse as _, Response},
+};
+use gatelodge_core::{
+    access::Caller,
+    engine::{Completed, FlowHandle, FlowView},
+    model::Session,
+    secret::Token,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    caller::Requester,
+    cookies::{self, Cookies, Jar, OPEN_FLOWS},
+    problem::Problem,
+};
+use crate::app::App;
+
+/// How long a flow's cookie lives: as long as the flow.
+const FLOW_AGE: Duration = Duration::from_secs(600);
+/// How long a browser keeps its lane: the longest that browsers allow.
+const DEVICE_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
+/// A flow.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FlowJson {
+    /// Id, state, intent, tenant, expiry and the step that is asked now.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub view: FlowView,
+    /// The session, once the flow is complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<NewSessionJson>,
+}
+
+/// A session that a flow ended with.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NewSessionJson {
+    /// The bearer's token, with the token transport: told once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+    /// How it was proven: method references (RFC 8176).
+    pub amr: Vec<String>,
+    /// What it is limited to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+impl FlowJson {
+    /// A flow that has no session yet, or whose session was told already.
+    pub fn active(view: FlowView) -> Self {
+        Self {
+            view,
+            session: None,
+        }
+    }
+
+    fn complete(view: FlowView, session: &Session, token: Option<&Token>) -> Self {
+        Self {
+            view,
+            session: Some(NewSessionJson {
+                token: token.map(|token| token.expose().to_owned()),
+                expires_at: session.expires_at,
+                amr: session.amr().into_iter().map(str::to_owned).collect(),
+                scope: session.scope.clone(),
+            }),
+        }
+    }
+}
+
+/// What finds a flow again: its id, and with cookie transport this browser's cookie.
+///
+/// # Errors
+/// [`super::problem::Code::DuplicateCookie`].
+pub fn handle(app: &App, headers: &HeaderMap, flow: &str) -> Result<FlowHandle, Problem> {
+    let cookies = Cookies::read(headers, app.policy().secure_cookies())?;
+    Ok(handle_from(&cookies, flow))
+}
+
+/// The same, from cookies already read.
+pub fn handle_from(cookies: &Cookies, flow: &str) -> FlowHandle {
+    let binding = cookies.value(&cookies::flow_name(flow));
+    FlowHandle {
+        id: flow.to_owned(),
+        binding: binding.and_then(|value| Token::parse(value.expose())),
+    }
+}
+
+/// Binds a flow to this browser. Its oldest flows make room.
+pub fn bind(jar: &mut Jar, cookies: &Cookies, flow: &str, binding: &Token) {
+    // Ids of flows are time-ordered: the smallest are the oldest.
+    let mut others: Vec<&str> = cookies.flows().filter(|other| *other != flow).collect();
+    others.sort_unstable();
+    let too_many = (others.len() + 1).saturating_sub(OPEN_FLOWS);
+    for old in others.iter().take(too_many) {
+        jar.remove(&cookies::flow_name(old));
+    }
+    jar.set(&cookies::flow_name(flow), binding.expose(), Some(FLOW_AGE));
+}
+
+/// Waits until a refusal may be told.
+pub async fn hold(app: &App, until: Option<Timestamp>) {
+    if let Some(until) = until {
+        let wait = gatelodge_core::environment::span_between(app.platform().now(), until);
+        tokio::time::sleep(wait.min(Duration::from_secs(10))).await;
+    }
+}
+
+/// The cookies of a new session: its own, which tenant is current, the
+/// browser's lane. The flow's cookie goes. A session that this browser had in
+/// the same tenant ends.
+pub async fn hand_over(
+    app: &App,
+    requester: &Requester,
+    cookies: &Cookies,
+    flow: &str,
+    completed: &Completed,
+) -> Jar {
+    let tag = cookies::tag(completed.tenant.id);
+    if let Some(old) = cookies.session(Some(&tag)) {
+        end_old(app, requester, old.expose()).await;
+    }
+    let mut jar = cookies.jar();
+    jar.set(&cookies::session_name(&tag), completed.token.expose(), None);
+    jar.set(cookies::CURRENT, &tag, None);
+    jar.set(cookies::DEVICE, completed.device.expose(), Some(DEVICE_AGE));
+    jar.remove(&cookies::flow_name(flow));
+    jar
+}
+
+async fn end_old(app: &App, requester: &Requester, token: &str) {
+    let Some(token) = Token::parse(token) else {
+        return;
+    };
+    let sessions = app.platform().sessions();
+    let ended = async {
+        if let Some(old) = sessions.check(&token).await? {
+            let caller = Caller {
+                principal: old.principal(),
+                client: requester.client().clone(),
+            };
+            sessions.sign_out(&caller).await?;
+        }
+        Ok::<(), gatelodge_core::Error>(())
+    };
+    if let Err(error) = ended.await {
+        tracing::warn!(error = ?error, "the browser's previous session could not be ended");
+    }
+}
+
+/// The API's answer to a flow that ended with a session.
+pub async fn complete(
+    app: &App,
+    requester: &Requester,
+    cookies: &Cookies,
+    handle: &FlowHandle,
+    completed: Completed,
+) -> Response {
+    if handle.binding.is_none() {
+        let token = Some(&completed.token);
+        return Json(FlowJson::complete(
+            completed.view,
+            &completed.session,
+            token,
+        ))
+        .into_response();
+    }
+    let jar = hand_over(app, requester, cookies, &handle.id, &completed).await;
+    let body = FlowJson::complete(completed.view, &completed.session, None);
+    let mut response = Json(body).into_response();
+    jar.onto(response.headers_mut());
+    response
+}

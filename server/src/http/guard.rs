@@ -1,0 +1,245 @@
+//! What every request passes, in both directions: is it meant for this server,
+//! does it come from our own pages, who is the client; and on the way out the
+//! headers that every answer carries.
+
+use std::{net::SocketAddr, time::Instant};
+
+use axum::{
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use gatelodge_core::model::ClientFacts;
+use tracing::Instrument as _;
+
+use super::{
+    cookies::Cookies,
+    problem::{Code, Problem},
+    web,
+};
+use crate::app::App;
+
+/// Who the client is, found once for each request.
+#[derive(Debug, Clone)]
+pub struct Client(pub ClientFacts);
+
+/// Whether the request's `Origin` was one of ours, for what demands it.
+#[derive(Debug, Clone, Copy)]
+pub struct FromOurPages(pub bool);
+
+/// The outermost layer.
+pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let request_id = app.platform().environment().uuid().to_string();
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
+    let is_page = is_page(request.uri().path());
+    let facts = client_facts(&app, &request, &request_id);
+    let span = tracing::info_span!("request", id = %request_id, method = %method, route = %route);
+    let response = async {
+        match admit(&app, &request) {
+            Ok(from_our_pages) => {
+                request.extensions_mut().insert(Client(facts));
+                request
+                    .extensions_mut()
+                    .insert(FromOurPages(from_our_pages));
+                next.run(request).await
+            }
+            Err(problem) if is_page => web::problem_page(&app, &problem, Some(&request_id)),
+            Err(problem) => problem.into_response(),
+        }
+    }
+    .instrument(span.clone())
+    .await;
+    let mut response = empty_errors(&app, response, is_page, &request_id);
+    finish(&app, &mut response, &request_id);
+    let _entered = span.enter();
+    let status = response.status();
+    record(&method, &route, status.as_u16(), begun);
+    tracing::debug!(status = status.as_u16(), "answered");
+    response
+}
+
+/// Pages are what people open; everything else is read by programs.
+fn is_page(path: &str) -> bool {
+    !(path.starts_with("/api/")
+        || path == "/openapi.json"
+        || path == "/healthz"
+        || path == "/readyz")
+}
+
+/// The checks before anything is looked up.
+fn admit(app: &App, request: &Request) -> Result<bool, Problem> {
+    let headers = request.headers();
+    let host = host(request.uri(), headers).unwrap_or_default();
+    if !app.policy().host_is_ours(host) {
+        return Err(Problem::new(Code::Misdirected)
+            .detail("the `Host` of the request is not the configured origin"));
+    }
+    let cookies = Cookies::read(headers, app.policy().secure_cookies())?;
+    let origin = single(headers, &header::ORIGIN)?;
+    let ours = match origin {
+        Some(origin) => app.policy().origin_is_ours(origin, host),
+        None => false,
+    };
+    let site = single(headers, &HeaderName::from_static("sec-fetch-site"))?;
+    let foreign_site = matches!(site, Some("cross-site" | "same-site"));
+    if is_safe(request.method()) {
+        // A page of another origin may link here, but not read the API with
+        // the person's cookies.
+        let reads_api = request.uri().path().starts_with("/api/") && cookies.any();
+        if reads_api && (foreign_site || (origin.is_some() && !ours)) {
+            return Err(Problem::new(Code::OriginNotAllowed));
+        }
+        return Ok(ours);
+    }
+    if (origin.is_some() && !ours) || foreign_site {
+        return Err(Problem::new(Code::OriginNotAllowed)
+            .detail("this server takes changes from its own pages only"));
+    }
+    if origin.is_none() && cookies.any() {
+        return Err(Problem::new(Code::OriginMissing).detail(format!(
+            "a request with cookies must carry `Origin: {}`",
+            app.policy().links_base()
+        )));
+    }
+    Ok(ours)
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// The one value of a header.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Problem::new(Code::InvalidRequest)
+            .detail(format!("the header `{name}` came more than once")));
+    }
+    match first.map(HeaderValue::to_str) {
+        None => Ok(None),
+        Some(Ok(value)) => Ok(Some(value)),
+        Some(Err(_)) => Err(Problem::new(Code::InvalidRequest)
+            .detail(format!("the header `{name}` cannot be read"))),
+    }
+}
+
+/// The authority that the request is for: HTTP/2 carries it in the address.
+fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let named = single(headers, &header::HOST).ok()?;
+    match (uri.authority(), named) {
+        (Some(authority), Some(host)) if authority.as_str() != host => None,
+        (Some(authority), _) => Some(authority.as_str()),
+        (None, host) => host,
+    }
+}
+
+fn client_facts(app: &App, request: &Request, request_id: &str) -> ClientFacts {
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip());
+    let forwarded = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect::<Vec<_>>();
+    let address = peer.map(|peer| app.policy().client_address(peer, forwarded));
+    ClientFacts {
+        address: address.map(|address| address.to_string()),
+        network: address.map(|address| crate::config::network_of(address).to_string()),
+        user_agent: request
+            .headers()
+            .get(header::USER_AGENT)
+            .map(|agent| printable(&String::from_utf8_lossy(agent.as_bytes()))),
+        request_id: Some(request_id.to_owned()),
+    }
+}
+
+/// At most 255 characters, nothing that could end a line or move a cursor.
+fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        .take(255)
+        .collect()
+}
+
+/// Answers that the router makes without a body get one.
+fn empty_errors(app: &App, response: Response, is_page: bool, request_id: &str) -> Response {
+    let bare = !response.headers().contains_key(header::CONTENT_TYPE);
+    let code = match response.status().as_u16() {
+        404 if bare => Code::NotFound,
+        405 if bare => Code::MethodNotAllowed,
+        408 | 503 if bare => Code::Timeout,
+        _ => return response,
+    };
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let problem = Problem::new(code);
+    let mut response = if is_page {
+        web::problem_page(app, &problem, Some(request_id))
+    } else {
+        problem.into_response()
+    };
+    if let Some(allow) = allow {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+/// The headers that every answer carries.
+fn finish(app: &App, response: &mut Response, request_id: &str) {
+    const FIXED: [(&str, &str); 7] = [
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; \
+             frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
+        ),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        // Not `no-referrer`: browsers would then send `Origin: null` with our own forms.
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        (
+            "permissions-policy",
+            "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        ),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in FIXED {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    if app.policy().secure_cookies() {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=63072000; includeSubDomains"),
+        );
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+}
+
+fn record(method: &Method, route: &str, status: u16, begun: Instant) {
+    let labels = [
+        ("method", method.as_str().to_owned()),
+        ("route", route.to_owned()),
+        ("status", status.to_string()),
+    ];
+    metrics::counter!("gatelodge_http_requests_total", &labels).increment(1);
+    metrics::histogram!("gatelodge_http_request_seconds", &labels[..2])
+        .record(begun.elapsed().as_secs_f64());
+}

@@ -1,0 +1,108 @@
+//! HTTP: the JSON API, the hosted pages, and what every request passes.
+
+pub mod api;
+pub mod caller;
+pub mod cookies;
+pub mod extract;
+pub mod flows;
+pub mod guard;
+pub mod health;
+pub mod problem;
+pub mod web;
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{StatusCode, header},
+    middleware,
+    response::IntoResponse as _,
+    routing::get,
+};
+use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        SecurityRequirement,
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use self::problem::{Code, Problem, ProblemBody};
+use crate::app::App;
+
+/// What the description says of the API as a whole.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Gatelodge",
+        description = "Sign-in, tenants, users and sessions. Errors are problem details (RFC 9457) with a stable `code`.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    components(schemas(ProblemBody)),
+    modifiers(&Credentials),
+)]
+struct Description;
+
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("session", SecurityScheme::Http(bearer));
+        let cookie = ApiKeyValue::with_description(
+            "__Host-gl-session-<tenant tag>",
+            "set at the end of a sign-in with the cookie transport; changes must then come from the server's own origin",
+        );
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+        let none: [String; 0] = [];
+        openapi.security = Some(vec![
+            SecurityRequirement::new("session", none.clone()),
+            SecurityRequirement::new("cookie", none),
+        ]);
+    }
+}
+
+fn described() -> (Router<App>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .merge(api::router())
+        .split_for_parts()
+}
+
+/// The API's description: OpenAPI 3.1 as JSON.
+pub fn openapi_json() -> String {
+    let (_, description) = described();
+    description.to_pretty_json().unwrap_or_default()
+}
+
+/// Everything that is served at the public address.
+pub fn router(app: App) -> Router {
+    let (api, description) = described();
+    let description = description.to_json().unwrap_or_default();
+    let timeout = Duration::from_secs(app.config().server.request_timeout_seconds.into());
+    let limit = usize::try_from(app.config().server.body_limit_bytes).unwrap_or(usize::MAX);
+    Router::new()
+        .merge(api)
+        .route(
+            "/openapi.json",
+            get(|| async move { ([(header::CONTENT_TYPE, "application/json")], description) }),
+        )
+        .merge(health::router())
+        .merge(web::router())
+        .layer(DefaultBodyLimit::max(limit))
+        .layer(CatchPanicLayer::custom(
+            |_: Box<dyn std::any::Any + Send>| {
+                tracing::error!("a handler panicked");
+                Problem::new(Code::InternalError).into_response()
+            },
+        ))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            timeout,
+        ))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .with_state(app)
+}

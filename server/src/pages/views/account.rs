@@ -1,0 +1,101 @@
+//! The start page of a signed-in person.
+
+use serde::Serialize;
+
+use super::{Frame, Link, Notice, Post, TenantLabel, Time};
+use crate::pages::Page;
+
+/// The account's start page: `account.html`.
+#[derive(Debug, Clone, Serialize)]
+pub struct AccountView {
+    /// Surroundings.
+    pub frame: Frame,
+    /// Name in the greeting.
+    pub display_name: String,
+    /// Name to sign in with.
+    pub user_name: String,
+    /// The person's tenant.
+    pub tenant: TenantLabel,
+    /// How this session came about and when it ends.
+    pub current: CurrentSession,
+    /// All own sessions, this one first.
+    pub sessions: SessionsBlock,
+    /// Ways to sign in.
+    pub methods: Vec<SignInMethod>,
+    /// A word from us, such as the result of the last change.
+    pub notice: Option<Notice>,
+    /// Ways on, such as the console.
+    pub links: Vec<Link>,
+}
+
+impl Page for AccountView {
+    const TEMPLATE: &'static str = "account.html";
+}
+
+/// Facts of the session that asked for the page.
+#[derive(Debug, Clone, Serialize)]
+pub struct CurrentSession {
+    /// What was used: "Password", "Password and authenticator app".
+    pub signed_in_with: String,
+    /// When it was proven.
+    pub signed_in_at: Time,
+    /// When it ends at the latest.
+    pub ends: Time,
+    /// How long it may be idle, in words: "30 minutes".
+    pub idle: Option<String>,
+}
+
+/// A list of sessions with its buttons, on the account page and in the console.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SessionsBlock {
+    /// The sessions.
+    pub rows: Vec<SessionRow>,
+    /// Ends all others (account) or all (console); none: no button.
+    pub end_many: Option<Post>,
+}
+
+/// A session in a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionRow {
+    /// Symbol.
+    pub kind: DeviceKind,
+    /// Browser and system: "Firefox on Linux".
+    pub device: String,
+    /// Network address.
+    pub address: String,
+    /// Application it was made for, if another than these pages.
+    pub application: Option<String>,
+    /// Start.
+    pub started: Time,
+    /// Last activity.
+    pub last_active: Time,
+    /// Whether it is the one that asked.
+    pub current: bool,
+    /// Ends it; none: no button.
+    pub end: Option<Post>,
+}
+
+/// What a session runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    /// A computer.
+    Desktop,
+    /// A phone or tablet.
+    Phone,
+    /// A program, or unknown.
+    Program,
+}
+
+/// A way to sign in, as its owner sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct SignInMethod {
+    /// "Password", "Passkey".
+    pub label: String,
+    /// "Changed 3 weeks ago", "Two keys".
+    pub detail: Option<String>,
+    /// Whether it is set up.
+    pub enabled: bool,
+    /// "Change", "Add", "Remove".
+    pub actions: Vec<Link>,
+}

@@ -1,0 +1,196 @@
+use async_trait::async_trait;
+use gatelodge_core::{
+    Error, Result,
+    model::{ProviderId, RecordId, UserId},
+    secret::TokenHash,
+    storage::{Record, RecordRepository},
+};
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use crate::{
+    error::{Fault, missing},
+    reader::{Stored, all, one},
+    unit_of_work::SqliteUnit,
+};
+
+/// At most this many records of a user are answered.
+const MAX_RECORDS: i64 = 1_000;
+
+macro_rules! columns {
+    () => {
+        "id, provider, user, key, label, expires_at, created_at, version, sealed"
+    };
+}
+
+fn read(row: &SqliteRow) -> Result<Record, Fault> {
+    let row = Stored::new(row, "records");
+    let user: Option<_> = row.value("user")?;
+    Ok(Record {
+        id: RecordId::from_uuid(row.uuid("id")?),
+        provider: row.name("provider", |id| ProviderId::new(id))?,
+        user: user.map(UserId::from_uuid),
+        key: row.optional_hash("key")?,
+        label: row.text("label")?,
+        expires_at: row.optional_time("expires_at")?,
+        created_at: row.time("created_at")?,
+        version: row.integer("version")?,
+        sealed: row.value("sealed")?,
+    })
+}
+
+#[async_trait]
+impl RecordRepository for SqliteUnit {
+    async fn create(&mut self, record: &Record) -> Result<()> {
+        let tenant = self.tenant_write("records.create")?;
+        let statement = sqlx::query(
+            "INSERT INTO records (tenant, id, provider, user, key, label, expires_at, created_at, \
+             version, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )
+        .bind(tenant)
+        .bind(record.id.as_uuid())
+        .bind(record.provider.as_str())
+        .bind(record.user.map(|user| user.as_uuid()))
+        .bind(record.key.map(|key| key.as_bytes().to_vec()))
+        .bind(record.label.as_str())
+        .bind(record.expires_at.map(Timestamp::as_millisecond))
+        .bind(record.created_at.as_millisecond())
+        .bind(record.version)
+        .bind(record.sealed.as_slice());
+        self.execute_one(statement)
+            .await
+            .map_err(|error| missing(error, "user"))?;
+        self.done(())
+    }
+
+    async fn by_id(&mut self, provider: &ProviderId, id: RecordId) -> Result<Option<Record>> {
+        let tenant = self.tenant_read("records.by_id")?;
+        let statement = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM records WHERE tenant = ?1 AND id = ?2 AND provider = ?3"
+        );
+        let statement = sqlx::query(statement)
+            .bind(tenant)
+            .bind(id.as_uuid())
+            .bind(provider.as_str());
+        let row = self.fetch(statement).await?;
+        self.done(one(row.as_ref(), read)?)
+    }
+
+    async fn by_key(&mut self, provider: &ProviderId, key: &TokenHash) -> Result<Option<Record>> {
+        let tenant = self.tenant_read("records.by_key")?;
+        let statement = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM records WHERE tenant = ?1 AND provider = ?2 AND key = ?3"
+        );
+        let statement = sqlx::query(statement)
+            .bind(tenant)
+            .bind(provider.as_str())
+            .bind(key.as_bytes().as_slice());
+        let row = self.fetch(statement).await?;
+        self.done(one(row.as_ref(), read)?)
+    }
+
+    async fn by_user(&mut self, provider: &ProviderId, user: UserId) -> Result<Vec<Record>> {
+        let tenant = self.tenant_read("records.by_user")?;
+        let statement = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM records WHERE tenant = ?1 AND user = ?2 AND provider = ?3 ORDER BY id LIMIT ?4"
+        );
+        let statement = sqlx::query(statement)
+            .bind(tenant)
+            .bind(user.as_uuid())
+            .bind(provider.as_str())
+            .bind(MAX_RECORDS);
+        let rows = self.fetch_all(statement).await?;
+        self.done(all(&rows, read)?)
+    }
+
+    async fn update(&mut self, record: &Record) -> Result<Record> {
+        let tenant = self.tenant_write("records.update")?;
+        let statement = concat!(
+            "UPDATE records SET key = ?5, label = ?6, expires_at = ?7, sealed = ?8, \
+             version = version + 1 \
+             WHERE tenant = ?1 AND id = ?2 AND provider = ?3 AND version = ?4 RETURNING ",
+            columns!()
+        );
+        let statement = sqlx::query(statement)
+            .bind(tenant)
+            .bind(record.id.as_uuid())
+            .bind(record.provider.as_str())
+            .bind(record.version)
+            .bind(record.key.map(|key| key.as_bytes().to_vec()))
+            .bind(record.label.as_str())
+            .bind(record.expires_at.map(Timestamp::as_millisecond))
+            .bind(record.sealed.as_slice());
+        let row = self.fetch(statement).await?;
+        match one(row.as_ref(), read)? {
+            Some(stored) => self.done(stored),
+            None => Err(self
+                .why_no_record(tenant, &record.provider, record.id)
+                .await?),
+        }
+    }
+
+    async fn delete(&mut self, provider: &ProviderId, id: RecordId, version: i64) -> Result<()> {
+        let tenant = self.tenant_write("records.delete")?;
+        let statement = "DELETE FROM records \
+                         WHERE tenant = ?1 AND id = ?2 AND provider = ?3 AND version = ?4";
+        let statement = sqlx::query(statement)
+            .bind(tenant)
+            .bind(id.as_uuid())
+            .bind(provider.as_str())
+            .bind(version);
+        match self.execute(statement).await? {
+            0 => Err(self.why_no_record(tenant, provider, id).await?),
+            _ => self.done(()),
+        }
+    }
+
+    async fn delete_by_user(&mut self, provider: &ProviderId, user: UserId) -> Result<u64> {
+        let tenant = self.tenant_write("records.delete_by_user")?;
+        let statement = "DELETE FROM records WHERE tenant = ?1 AND user = ?2 AND provider = ?3";
+        let statement = sqlx::query(statement)
+            .bind(tenant)
+            .bind(user.as_uuid())
+            .bind(provider.as_str());
+        let rows = self.execute(statement).await?;
+        self.done(rows)
+    }
+
+    async fn delete_expired(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
+        let tenant = self.tenant_write("records.delete_expired")?;
+        let statement = "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records \
+                         WHERE tenant = ?1 AND expires_at < ?2 ORDER BY expires_at LIMIT ?3)";
+        let statement = sqlx::query(statement)
+            .bind(tenant)
+            .bind(now.as_millisecond())
+            .bind(i64::from(limit));
+        let rows = self.execute(statement).await?;
+        self.done(rows)
+    }
+}
+
+impl SqliteUnit {
+    /// Why a write with a version touched no record.
+    async fn why_no_record(
+        &mut self,
+        tenant: Uuid,
+        provider: &ProviderId,
+        id: RecordId,
+    ) -> Result<Error> {
+        let statement = "SELECT 1 FROM records WHERE tenant = ?1 AND id = ?2 AND provider = ?3";
+        let statement = sqlx::query(statement)
+            .bind(tenant)
+            .bind(id.as_uuid())
+            .bind(provider.as_str());
+        Ok(match self.fetch(statement).await? {
+            Some(_) => Error::stale("record"),
+            None => Error::not_found("record"),
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! The behaviour suite, and what only this backend has to show.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "suite/feed.rs"]
+mod feed;
+#[path = "suite/opening.rs"]
+mod opening;
+#[path = "suite/place.rs"]
+mod place;
+#[path = "suite/writing.rs"]
+mod writing;
+
+mod behaviour {
+    use std::sync::Arc;
+
+    use gatelodge_storage_sqlite::SqliteStorage;
+    use gatelodge_storage_suite::{Harness, storage_suite};
+
+    use crate::place::Place;
+
+    async fn empty() -> Harness {
+        let place = Place::new();
+        let storage = SqliteStorage::open(place.config()).await.unwrap();
+        Harness::keeping(Arc::new(storage), place)
+    }
+
+    storage_suite!(empty);
+}

@@ -1,0 +1,55 @@
+//! Checking and closing a storage.
+
+use gatelodge_core::{
+    ErrorKind,
+    storage::{Mode, Scope},
+};
+
+use crate::world::World;
+
+pub(crate) async fn a_check_answers_while_the_storage_is_open(w: World) {
+    w.storage.check().await.unwrap();
+    let open = w.begin(Scope::Platform, Mode::Write).await;
+    w.storage.check().await.unwrap();
+    open.rollback().await.unwrap();
+}
+
+pub(crate) async fn a_closed_storage_is_unavailable(w: World) {
+    let acme = w.tenant("acme").await;
+    w.storage.close().await;
+    for scope in [Scope::Platform, Scope::Tenant(acme.id)] {
+        for mode in [Mode::Read, Mode::Write] {
+            let kind = w.storage.begin(scope, mode).await.err().map(|error| error.kind());
+            assert_eq!(kind, Some(ErrorKind::Unavailable));
+        }
+    }
+    let kind = w.storage.check().await.unwrap_err().kind();
+    assert_eq!(kind, ErrorKind::Unavailable);
+    if w.storage.capabilities().change_feed {
+        let kind = w.storage.changes().await.err().map(|error| error.kind());
+        assert_eq!(kind, Some(ErrorKind::Unavailable));
+    }
+}
+
+pub(crate) async fn closing_twice_is_no_different(w: World) {
+    w.storage.close().await;
+    w.storage.close().await;
+    let result = w.storage.begin(Scope::Platform, Mode::Read).await;
+    assert_eq!(result.err().map(|error| error.kind()), Some(ErrorKind::Unavailable));
+}
+
+pub(crate) async fn closing_lets_an_open_unit_finish(w: World) {
+    let acme = w.tenant("acme").await;
+    let (ada, bob) = (w.make.user("ada"), w.make.user("bob"));
+    let mut unit = w.begin(&acme, Mode::Write).await;
+    unit.users().create(&ada).await.unwrap();
+    let storage = w.storage.clone();
+    let mut closing = tokio::spawn(async move { storage.close().await });
+    // Waits for nothing but the other task's turn; either may come first.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    unit.users().create(&bob).await.unwrap();
+    unit.commit().await.unwrap();
+    (&mut closing).await.unwrap();
+}
