@@ -75,8 +75,10 @@ impl Administration<'_> {
     /// The tenant with this id or name.
     pub(super) async fn tenant(&self, named: &str) -> Result<Tenant, Failure> {
         let tenants = self.platform.tenants();
-        let found = tenants.resolve(&self.caller, &TenantRef::parse(named));
-        found.await.map_err(|error| match error.kind() {
+        let found = tenants
+            .resolve(&self.caller, &TenantRef::parse(named))
+            .await;
+        found.map_err(|error| match error.kind() {
             ErrorKind::NotFound => Failure::new(
                 error.kind().as_str(),
                 format!(

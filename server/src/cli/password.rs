@@ -15,19 +15,18 @@ pub(super) fn read_password(surroundings: &Surroundings) -> Result<Secret, Failu
     if !surroundings.terminals.input {
         return read(surroundings);
     }
-    let hidden = Hidden::begin();
-    let first = ask(surroundings, "Password: ");
-    let second = first.as_ref().map(|_| ask(surroundings, "Once more: "));
-    drop(hidden);
-    let first = first?;
-    match second {
-        Ok(Ok(second)) if second == first => Ok(first),
-        Ok(Err(failure)) => Err(failure),
-        _ => Err(Failure::new(
+    let typed = {
+        let _hidden = Hidden::begin();
+        let first = ask(surroundings, "Password: ")?;
+        let second = ask(surroundings, "Once more: ")?;
+        (first == second).then_some(first)
+    };
+    typed.ok_or_else(|| {
+        Failure::new(
             "not_confirmed",
             "the two passwords differ; nothing was changed, try again",
-        )),
-    }
+        )
+    })
 }
 
 fn ask(surroundings: &Surroundings, prompt: &str) -> Result<Secret, Failure> {

@@ -30,7 +30,7 @@ impl Surroundings {
         Self {
             environment: std::env::vars_os().collect(),
             input: RefCell::new(Box::new(io::stdin())),
-            output: RefCell::new(Box::new(io::BufWriter::new(io::stdout().lock()))),
+            output: RefCell::new(Box::new(io::BufWriter::new(io::stdout()))),
             errors: RefCell::new(Box::new(io::stderr())),
             terminals: Terminals {
                 input: io::stdin().is_terminal(),

@@ -129,6 +129,7 @@ macro_rules! __each_case {
             engine::in_the_engine_a_step_is_answered_once,
             engine::in_the_engine_wrong_answers_give_nothing,
             engine::in_the_engine_a_repeated_answer_counts_as_declared,
+            engine::in_the_engine_of_racing_answers_as_many_count_as_declared,
             engine::in_the_engine_another_tenants_answer_gives_nothing,
             engine::in_the_engine_who_may_not_sign_in_is_refused_like_a_wrong_answer,
             engine::in_the_engine_unknown_people_look_like_known_ones,

@@ -1,18 +1,108 @@
-//! The hosted pages. (placeholder while being written)
-use super::problem::Problem;
-use crate::app::App;
+//! The hosted pages: rendered on the server, usable without any script.
+//!
+//! Every page is a function from a [`Visit`](visit::Visit) to an answer; [`visit`]
+//! does what all of them need before they run: it finds the tenant that the path
+//! names, the caller, the form's fields, and refuses posts that do not come from
+//! our own pages. What goes wrong becomes a page in [`problem`] alone.
+//!
+//! Each address works at the root and under `/t/<tenant>/`; links stay where
+//! the person is.
+//!
+//! | file | pages |
+//! |---|---|
+//! | `home`, `assets` | the start, style sheets and pictures |
+//! | `setup` | the first administrator |
+//! | `gate`, `steps`, `remember` | signing in, signing up, changing credentials: one step each |
+//! | `sign_out` | leaving |
+//! | `account` | one's own account |
+//! | `console` | tenants and users, for administrators |
+
+mod account;
+mod assets;
+mod console;
+mod forms;
+mod frame;
+mod gate;
+mod hints;
+mod home;
+mod problem;
+mod remember;
+mod setup;
+mod sign_out;
+mod steps;
+mod visit;
+mod words;
+
 use axum::{
     Router,
-    response::{IntoResponse, Response},
+    routing::{MethodRouter, get},
 };
-#[derive(Clone)]
+use gatelodge_core::model::Tenant;
+
+pub use problem::problem_page;
+
+use self::visit::{change, open};
+use crate::app::App;
+
+/// The tenant that the path names, as a request extension under `/t/<tenant>/`.
+#[derive(Debug, Clone)]
 pub struct PathTenant {
+    /// Its tag in cookie names.
     pub tag: String,
-    pub tenant: gatelodge_core::model::Tenant,
+    /// It.
+    pub tenant: Tenant,
 }
+
+/// All pages.
 pub fn router() -> Router<App> {
-    Router::new()
+    let router = Router::new().route("/assets/{*path}", get(assets::asset));
+    let router = router.route("/t/{tenant}/", get(open(home::home)));
+    ["", "/t/{tenant}"].into_iter().fold(router, |router, base| {
+        pages().into_iter().fold(router, |router, (path, methods)| {
+            let path = match (base, path) {
+                ("", path) => path.to_owned(),
+                (base, "/") => base.to_owned(),
+                (base, path) => format!("{base}{path}"),
+            };
+            router.route(&path, methods)
+        })
+    })
 }
-pub fn problem_page(_app: &App, problem: &Problem, _id: Option<&str>) -> Response {
-    problem.clone().into_response()
+
+fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
+    let mut pages = vec![
+        ("/", get(open(home::home))),
+        ("/setup", get(open(setup::show)).post(open(setup::complete))),
+        (
+            "/sign-in",
+            get(open(gate::show_sign_in)).post(open(gate::answer_sign_in)),
+        ),
+        (
+            "/sign-up",
+            get(open(gate::show_sign_up)).post(open(gate::answer_sign_up)),
+        ),
+        (
+            "/sign-out",
+            get(open(sign_out::ask)).post(change(sign_out::sign_out)),
+        ),
+        ("/account", get(open(account::show))),
+        (
+            "/account/sessions/end",
+            axum::routing::post(change(account::end_session)),
+        ),
+        (
+            "/account/sessions/end-others",
+            axum::routing::post(change(account::end_other_sessions)),
+        ),
+        (
+            "/account/sign-in-methods/{provider}",
+            get(open(gate::start_enrolment)),
+        ),
+        (
+            "/account/flow",
+            get(open(gate::show_enrolment)).post(change(gate::answer_enrolment)),
+        ),
+    ];
+    pages.extend(console::pages());
+    pages
 }

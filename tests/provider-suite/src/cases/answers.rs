@@ -130,6 +130,7 @@ pub(crate) async fn an_unknown_field_does_no_harm(stage: &Stage) {
     }
 }
 
+/// S43: a megabyte is answered like any other malformed input.
 pub(crate) async fn an_oversized_answer_is_invalid(stage: &Stage) {
     for mut at in every_step(stage).await {
         let right = at.right();

@@ -158,6 +158,43 @@ pub(crate) async fn in_the_engine_a_repeated_answer_counts_as_declared(stage: &S
     }
 }
 
+/// S18: what may be used once gives one session, however close two answers come.
+pub(crate) async fn in_the_engine_of_racing_answers_as_many_count_as_declared(stage: &Stage) {
+    for way in ways(stage).await {
+        let last = way.steps.saturating_sub(1);
+        // Twice in one flow, then in two flows.
+        for flows in [1, 2] {
+            let (mut house, mut ada) = ready(stage).await;
+            let claim = ada.clone();
+            let (visit, _) = house.walk(&claim, &mut ada, way.how, last).await;
+            let mut one = visit.expect("the way has this step");
+            let answer = house.right(&mut one, &claim, &mut ada).await;
+            let mut other = one.clone();
+            if flows == 2 {
+                let (visit, _) = house.walk(&claim, &mut ada, way.how, last).await;
+                other = visit.expect("the way has this step");
+                house.step_of(&mut other).await;
+            }
+            let reached = house.race((&mut one, &mut other), &answer).await;
+            let sessions =
+                usize::from(reached.0.is_session()) + usize::from(reached.1.is_session());
+            let expected = match (way.is_beyond, flows, house.fixture.replay()) {
+                (true, _, _) => 0,
+                (false, 2, Replay::Proves) => 2,
+                (false, _, _) => 1,
+            };
+            assert_eq!(
+                sessions,
+                expected,
+                "{:?}: two answers at once in {flows} flows lead to {} and {}",
+                way.how,
+                reached.0.name(),
+                reached.1.name()
+            );
+        }
+    }
+}
+
 pub(crate) async fn in_the_engine_another_tenants_answer_gives_nothing(stage: &Stage) {
     for way in ways(stage).await {
         let (mut house, ada) = ready(stage).await;
@@ -172,6 +209,7 @@ pub(crate) async fn in_the_engine_another_tenants_answer_gives_nothing(stage: &S
     }
 }
 
+/// S21, S41: who is locked or deactivated, or in a locked tenant, learns nothing.
 pub(crate) async fn in_the_engine_who_may_not_sign_in_is_refused_like_a_wrong_answer(
     stage: &Stage,
 ) {
@@ -210,6 +248,7 @@ pub(crate) async fn in_the_engine_who_may_not_sign_in_is_refused_like_a_wrong_an
     }
 }
 
+/// S41: the answers do not tell which accounts exist.
 pub(crate) async fn in_the_engine_unknown_people_look_like_known_ones(stage: &Stage) {
     for way in ways(stage).await {
         if way.how != How::FirstStep {
@@ -234,6 +273,7 @@ pub(crate) async fn in_the_engine_unknown_people_look_like_known_ones(stage: &St
     }
 }
 
+/// S11: every provider's answers are limited, across its flows.
 pub(crate) async fn in_the_engine_guessing_is_limited_for_known_and_unknown_alike(stage: &Stage) {
     for way in ways(stage).await {
         let (mut house, mut ada) = ready(stage).await;
@@ -304,6 +344,7 @@ pub(crate) async fn in_the_engine_a_second_factor_is_demanded_once_set_up(stage:
     }
 }
 
+/// S17: no answer holds a secret.
 pub(crate) async fn in_the_engine_no_secret_is_shown(stage: &Stage) {
     for way in ways(stage).await {
         let (mut house, mut ada) = ready(stage).await;

@@ -69,6 +69,7 @@ pub(crate) async fn a_stranger_never_proves_anything(stage: &Stage) {
     }
 }
 
+/// S41: what a stranger sees does not tell which accounts exist.
 pub(crate) async fn a_stranger_looks_like_anybody_with_a_wrong_answer(stage: &Stage) {
     let first = stage.ways().contains(&How::FirstStep);
     let how = if first {

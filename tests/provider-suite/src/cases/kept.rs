@@ -10,6 +10,7 @@ use crate::{
     stage::{End, Stage},
 };
 
+/// S43: a corrupt record is a failed sign-in, no panic.
 pub(crate) async fn a_damaged_record_proves_nothing(stage: &Stage) {
     for damage in DAMAGES {
         spoil_each_step(stage, "a damaged record", &|bench| {

@@ -75,6 +75,7 @@ pub(crate) async fn people_at_the_same_time_are_not_mixed_up(stage: &Stage) {
     }
 }
 
+/// S15, S16: what may be used once is refused the second time.
 pub(crate) async fn a_repeated_answer_counts_as_often_as_declared(stage: &Stage) {
     for how in stage.ways() {
         let (mut bench, mut ada) = stage.ready().await;
@@ -88,6 +89,7 @@ pub(crate) async fn a_repeated_answer_counts_as_often_as_declared(stage: &Stage)
     }
 }
 
+/// S18: also when both come before either is used up.
 pub(crate) async fn of_two_racing_answers_as_many_count_as_declared(stage: &Stage) {
     for how in stage.ways() {
         let (mut bench, mut ada) = stage.ready().await;

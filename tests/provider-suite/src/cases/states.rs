@@ -90,6 +90,7 @@ pub(crate) async fn the_state_of_setting_up_does_not_sign_in(stage: &Stage) {
     }
 }
 
+/// S13: half a sign-in of somebody else is of no use.
 pub(crate) async fn the_state_of_somebody_else_proves_nothing_of_the_subject(stage: &Stage) {
     for how in stage.ways() {
         for (number, mut at) in stage.steps(how).await.into_iter().enumerate() {

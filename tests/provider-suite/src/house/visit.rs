@@ -1,7 +1,5 @@
 //! Walking through flows of the engine as a client does.
 
-use std::collections::BTreeMap;
-
 use gatelodge_core::{
     Error, Result,
     engine::{
@@ -9,7 +7,6 @@ use gatelodge_core::{
         Transport,
     },
     provider::{Answer, ChallengeKind, Entry, Form, Role, Step},
-    secret::Secret,
 };
 use serde_json::Value;
 
@@ -176,8 +173,8 @@ impl House {
     pub(crate) async fn step_of(&mut self, visit: &mut Visit) -> Step {
         let provider = provider_id();
         if let Some(Shown::ToBeChosen) = visit.shown(provider.as_str()) {
-            let reached = self.reply(visit, provider.as_str(), ReplyAnswer::Go).await;
-            if let Reached::Fault(error) = &reached {
+            let progress = self.send(visit, provider.as_str(), &Answer::Poll {}).await;
+            if let Reached::Fault(error) = self.reached(visit, progress) {
                 panic!("{:?}: choosing it fails: {error:?}", visit.how);
             }
         }
@@ -207,19 +204,38 @@ impl House {
             _ => None,
         };
         self.note_secrets(answer, shown.as_ref());
-        let reply = match answer {
+        let progress = self.send(visit, provider, answer).await;
+        self.reached(visit, progress)
+    }
+
+    /// Answers in two flows at the same time, or twice in one.
+    pub(crate) async fn race(
+        &mut self,
+        visits: (&mut Visit, &mut Visit),
+        answer: &Answer,
+    ) -> (Reached, Reached) {
+        let id = provider_id();
+        let (one, other) = tokio::join!(
+            self.send(visits.0, id.as_str(), answer),
+            self.send(visits.1, id.as_str(), answer),
+        );
+        (self.reached(visits.0, one), self.reached(visits.1, other))
+    }
+
+    async fn send(&self, visit: &Visit, provider: &str, answer: &Answer) -> Result<Progress> {
+        let answer = match answer {
             Answer::Fields { values } => ReplyAnswer::Fields(values.clone()),
             Answer::Action { action } => ReplyAnswer::Action(action.clone()),
             Answer::Browser { response } => ReplyAnswer::Browser(response.clone()),
             Answer::Poll {} => ReplyAnswer::Go,
             Answer::Callback { parameters } => {
-                return self.come_back(visit, parameters.clone()).await;
+                let (id, parameters) = (provider_id(), parameters.clone());
+                let sign_in = self.platform.sign_in();
+                return sign_in
+                    .callback(&id, &visit.handle, parameters, &client(), None)
+                    .await;
             }
         };
-        self.reply(visit, provider, reply).await
-    }
-
-    async fn reply(&mut self, visit: &mut Visit, provider: &str, answer: ReplyAnswer) -> Reached {
         let reply = Reply {
             step: visit.step_id(),
             provider: provider.to_owned(),
@@ -227,20 +243,7 @@ impl House {
             device: None,
         };
         let sign_in = self.platform.sign_in();
-        let progress = sign_in.answer(&visit.handle, reply, &client()).await;
-        self.reached(visit, progress)
-    }
-
-    async fn come_back(
-        &mut self,
-        visit: &mut Visit,
-        parameters: BTreeMap<String, Secret>,
-    ) -> Reached {
-        let sign_in = self.platform.sign_in();
-        let progress = sign_in
-            .callback(&provider_id(), &visit.handle, parameters, &client(), None)
-            .await;
-        self.reached(visit, progress)
+        sign_in.answer(&visit.handle, reply, &client()).await
     }
 
     fn reached(&mut self, visit: &mut Visit, progress: Result<Progress>) -> Reached {

@@ -242,6 +242,7 @@ const ISSUED_CODE: &[Shown] = &[
         &[
             "a_repeated_answer_counts_as_often_as_declared",
             "in_the_engine_a_repeated_answer_counts_as_declared",
+            "in_the_engine_of_racing_answers_as_many_count_as_declared",
         ],
     ),
     (

@@ -1,0 +1,152 @@
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use async_trait::async_trait;
+use gatelodge_core::{
+    Error, ErrorKind, Result,
+    model::{FactorClass, RecordId},
+    provider::{
+        Answer, Context, Credential, Description, Effect, Enrolment, Entry, Intent, NewRecord,
+        Proof, Provider, RecordOwner, State, Step, Turn,
+    },
+};
+
+use super::{describe, form, secret, user_name};
+use crate::support::Interlude;
+
+/// A secret word beside a user name: like a password, without the hash.
+///
+/// The word `fault` makes it fail; one of fewer than four letters is invalid.
+#[derive(Default)]
+pub(crate) struct Word {
+    asked: AtomicUsize,
+    interlude: Mutex<Option<Interlude>>,
+}
+
+impl Word {
+    /// How many words were compared.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Lets something happen while a word is being compared.
+    pub(crate) fn meanwhile(&self, interlude: Interlude) {
+        *self.interlude.lock().unwrap() = Some(interlude);
+    }
+}
+
+#[async_trait]
+impl Provider for Word {
+    fn describe(&self) -> Description {
+        Description {
+            class: FactorClass::Knowledge,
+            amr: "pwd".to_owned(),
+            enrolment: true,
+            ..describe("word")
+        }
+    }
+
+    async fn begin(&self, context: &Context<'_>, entry: Entry) -> Result<Turn> {
+        let again = context.facts.intent == Intent::Reprove;
+        Ok(match entry {
+            Entry::Chosen {} if again => {
+                let mut name = user_name();
+                name.required = false;
+                Turn::prompt(form([name, secret("password")]))
+            }
+            Entry::Chosen {} => Turn::prompt(form([user_name(), secret("password")])),
+            Entry::Link { .. } => Turn::refused("no_link"),
+        })
+    }
+
+    async fn resume(&self, context: &Context<'_>, _: State, answer: Answer) -> Result<Turn> {
+        let Some(word) = answer.field("password") else {
+            return Ok(Turn::invalid("password", "missing", "A word is missing."));
+        };
+        match word.expose() {
+            "fault" => return Err(Error::new(ErrorKind::Unavailable, "out of words")),
+            short if short.len() < 4 => {
+                return Ok(Turn::invalid("password", "too_short", "Too short."));
+            }
+            _ => {}
+        }
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let interlude = self.interlude.lock().unwrap().take();
+        if let Some(interlude) = interlude {
+            interlude.await;
+        }
+        let records = context.services.subject_records().await?;
+        let subject = context.facts.subject.as_ref();
+        Ok(match (records.first(), subject) {
+            (Some(record), Some(subject)) if record.data.0 == word.expose().as_bytes() => {
+                Turn::proven(Proof::of_subject(subject.id))
+            }
+            (Some(_), _) => Turn::refused("wrong_word"),
+            (None, _) => Turn::refused("no_word"),
+        })
+    }
+
+    fn enrolment(&self) -> Option<&dyn Enrolment> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Enrolment for Word {
+    async fn begin(&self, _: &Context<'_>) -> Result<Turn> {
+        Ok(Turn::prompt(form([secret("new_password")])))
+    }
+
+    async fn resume(&self, context: &Context<'_>, _: State, answer: Answer) -> Result<Turn> {
+        set_up(context, &answer, "new_password", 4).await
+    }
+
+    async fn list(&self, context: &Context<'_>) -> Result<Vec<Credential>> {
+        list(context).await
+    }
+
+    async fn remove(&self, _: &Context<'_>, id: RecordId) -> Result<Vec<Effect>> {
+        Ok(vec![Effect::Remove { record: id }])
+    }
+}
+
+/// Keeps what a field holds as the subject's one record.
+pub(super) async fn set_up(
+    context: &Context<'_>,
+    answer: &Answer,
+    field: &str,
+    shortest: usize,
+) -> Result<Turn> {
+    let Some(word) = answer.field(field).filter(|word| word.len() >= shortest) else {
+        return Ok(Turn::invalid(field, "too_short", "Too short."));
+    };
+    let with = NewRecord {
+        owner: RecordOwner::Subject,
+        key: None,
+        label: field.to_owned(),
+        expires_at: None,
+        data: State(word.expose().as_bytes().to_vec()),
+    };
+    let records = context.services.subject_records().await?;
+    let effect = match records.first() {
+        Some(record) => Effect::Replace {
+            record: record.id,
+            version: record.version,
+            with,
+        },
+        None => Effect::Put { record: with },
+    };
+    Ok(Turn::step(Step::Enrolled {}).with_effect(effect))
+}
+
+pub(super) async fn list(context: &Context<'_>) -> Result<Vec<Credential>> {
+    let records = context.services.subject_records().await?;
+    let credentials = records.into_iter().map(|record| Credential {
+        id: record.id,
+        label: record.label,
+        created_at: record.created_at,
+    });
+    Ok(credentials.collect())
+}

@@ -1,0 +1,291 @@
+use std::{sync::Arc, time::Duration};
+
+use gatelodge_core::{
+    CheckedSession, Environment, Parts, Platform, Result,
+    access::Caller,
+    environment::{ManualClock, SeededRandom},
+    limits::LimitPolicy,
+    model::{
+        AuditEvent, AuditFilter, ClientFacts, EffectiveSettings, Grant, Outcome, Tenant, TenantId,
+        TenantName, TenantSettings, User, UserId, UserName,
+    },
+    provider::{Provider, Registry},
+    seal::MasterKey,
+    secret::{Secret, Token},
+    service::{InitialCredential, NewTenant, NewUser},
+    storage::{Mode, Page, Scope, Storage},
+};
+use jiff::Timestamp;
+
+use super::{Browser, Watched, provider};
+use crate::providers::{Code, Word};
+
+/// What a world is made of, where it differs from the usual.
+pub(crate) struct Plan {
+    pub(crate) settings: EffectiveSettings,
+    pub(crate) limits: LimitPolicy,
+    pub(crate) more: Vec<(&'static str, Arc<dyn Provider>)>,
+}
+
+/// A platform and what it stands on.
+pub(crate) struct World {
+    pub(crate) platform: Platform,
+    pub(crate) storage: Arc<Watched>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) word: Arc<Word>,
+    pub(crate) code: Arc<Code>,
+    plan: Plan,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            settings: EffectiveSettings::default(),
+            limits: LimitPolicy::default(),
+            more: Vec::new(),
+        }
+    }
+}
+
+impl World {
+    /// With the secret word as `password` and the second factor as `code`.
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut Plan)) -> Self {
+        let mut plan = Plan::default();
+        change(&mut plan);
+        let start = Timestamp::from_second(1_790_000_000).unwrap();
+        let (storage, clock) = (Arc::new(Watched::default()), ManualClock::at(start));
+        let (word, code) = (Arc::new(Word::default()), Arc::new(Code::default()));
+        let parts = parts(&plan, &storage, &clock, (&word, &code), 1);
+        Self {
+            platform: Platform::open(parts).await.unwrap(),
+            storage,
+            clock,
+            word,
+            code,
+            plan,
+        }
+    }
+
+    /// Another server on the same storage.
+    pub(crate) async fn another_node(&self) -> Platform {
+        let providers = (&self.word, &self.code);
+        let parts = parts(&self.plan, &self.storage, &self.clock, providers, 2);
+        Platform::open(parts).await.unwrap()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.platform.now()
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    pub(crate) async fn tenant(&self, name: &str) -> Tenant {
+        let new = NewTenant {
+            name: TenantName::new(name).unwrap(),
+            display_name: None,
+        };
+        let made = self.platform.tenants().create(&Caller::operator(), new);
+        made.await.unwrap()
+    }
+
+    /// A user who signs in with a word.
+    pub(crate) async fn user(&self, tenant: &Tenant, name: &str, word: &str) -> User {
+        let credential = InitialCredential::Given {
+            password: Secret::new(word),
+            must_change: false,
+        };
+        self.user_with(tenant, name, credential).await.0
+    }
+
+    pub(crate) async fn user_with(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        credential: InitialCredential,
+    ) -> (User, Option<Secret>) {
+        let new = NewUser {
+            user_name: UserName::new(name).unwrap(),
+            display_name: None,
+            email: None,
+            credential,
+        };
+        let users = self.platform.users();
+        let made = users.create(&Caller::operator(), tenant.id, new);
+        made.await.unwrap()
+    }
+
+    pub(crate) async fn grant(&self, user: (TenantId, UserId), grant: Grant) {
+        let users = self.platform.users();
+        let granted = users.set_grant(&Caller::operator(), user, grant, true);
+        granted.await.unwrap();
+    }
+
+    /// A user with a grant, signed in.
+    pub(crate) async fn administrator(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        grant: Grant,
+    ) -> (User, Caller) {
+        let user = self.user(tenant, name, "an administrator's word").await;
+        self.grant((tenant.id, user.id), grant).await;
+        let browser = self
+            .signed_in(tenant, name, "an administrator's word")
+            .await;
+        (user, self.caller(&browser).await)
+    }
+
+    /// A browser that signed in by word.
+    pub(crate) async fn signed_in(&self, tenant: &Tenant, name: &str, word: &str) -> Browser {
+        let mut browser = Browser::at_tenant(self, tenant).await;
+        browser.word(self, name, word).await.unwrap();
+        assert!(browser.token().is_some(), "`{name}` is signed in");
+        browser
+    }
+
+    /// Sets the second factor up; answers the browser that did.
+    pub(crate) async fn enrol_code(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        word: &str,
+        code: &str,
+    ) -> Browser {
+        let browser = self.signed_in(tenant, name, word).await;
+        let mut browser = browser.enrolling(self, "code").await;
+        browser.word(self, name, word).await.unwrap();
+        browser
+            .fill(self, "code", &[("new_code", code)])
+            .await
+            .unwrap();
+        if browser.token().is_none() {
+            browser.code(self, code).await.unwrap();
+        }
+        assert!(browser.token().is_some(), "the second factor is set up");
+        browser
+    }
+
+    pub(crate) async fn check(&self, token: &Token) -> Option<Arc<CheckedSession>> {
+        self.platform.sessions().check(token).await.unwrap()
+    }
+
+    /// Whether a browser is signed in.
+    pub(crate) async fn knows(&self, browser: &Browser) -> bool {
+        self.check(browser.token().unwrap()).await.is_some()
+    }
+
+    pub(crate) async fn session(&self, browser: &Browser) -> Arc<CheckedSession> {
+        let checked = self.check(browser.token().unwrap()).await;
+        checked.expect("the session is valid")
+    }
+
+    pub(crate) async fn caller(&self, browser: &Browser) -> Caller {
+        Caller {
+            principal: self.session(browser).await.principal(),
+            client: browser.client.clone(),
+        }
+    }
+
+    /// A tenant's audit events, oldest first; of no tenant for `None`.
+    pub(crate) async fn audit(&self, tenant: Option<TenantId>) -> Vec<AuditEvent> {
+        let scope = tenant.map_or(Scope::Platform, Scope::Tenant);
+        let mut unit = self.storage.begin(scope, Mode::Read).await.unwrap();
+        let filter = AuditFilter::default();
+        let mut events = unit.audit().list(&filter, Page::first(5_000)).await.unwrap();
+        events.reverse();
+        events
+    }
+
+    pub(crate) async fn actions(&self, tenant: &Tenant) -> Vec<String> {
+        let events = self.audit(Some(tenant.id)).await;
+        events.into_iter().map(|event| event.action).collect()
+    }
+
+    /// Why sign-ins were refused, oldest first.
+    pub(crate) async fn refusals(&self, tenant: Option<TenantId>) -> Vec<String> {
+        let events = self.audit(tenant).await.into_iter();
+        let refused = events.filter(|event| event.outcome == Outcome::Refused);
+        refused.filter_map(|event| event.reason).collect()
+    }
+
+    pub(crate) async fn read_user(&self, (tenant, user): (TenantId, UserId)) -> User {
+        let users = self.platform.users();
+        let read = users.read(&Caller::operator(), tenant, user).await;
+        read.unwrap().user
+    }
+
+    /// Changes a user behind the platform's back.
+    pub(crate) async fn alter_user(
+        &self,
+        (tenant, user): (TenantId, UserId),
+        change: impl FnOnce(&mut User),
+    ) {
+        let mut user = self.read_user((tenant, user)).await;
+        change(&mut user);
+        let scope = Scope::Tenant(tenant);
+        let mut unit = self.storage.begin(scope, Mode::Write).await.unwrap();
+        unit.users().update(&user).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+
+    pub(crate) async fn put_settings(&self, tenant: &Tenant, settings: TenantSettings) {
+        let tenants = self.platform.tenants();
+        let put = tenants.put_settings(&Caller::operator(), tenant.id, None, settings);
+        put.await.unwrap();
+    }
+
+    pub(crate) async fn lock_user(&self, place: (TenantId, UserId)) -> Result<User> {
+        let users = self.platform.users();
+        users
+            .lock(&Caller::operator(), place, Default::default())
+            .await
+    }
+
+    pub(crate) async fn lock_tenant(&self, tenant: &Tenant) -> Result<Tenant> {
+        let tenants = self.platform.tenants();
+        tenants
+            .lock(&Caller::operator(), tenant.id, Default::default())
+            .await
+    }
+}
+
+fn parts(
+    plan: &Plan,
+    storage: &Arc<Watched>,
+    clock: &Arc<ManualClock>,
+    (word, code): (&Arc<Word>, &Arc<Code>),
+    seed: u64,
+) -> Parts {
+    let mut providers = Registry::new();
+    let usual: [(&str, Arc<dyn Provider>); 2] =
+        [("password", word.clone()), ("code", code.clone())];
+    for (id, made) in usual.into_iter().chain(plan.more.iter().cloned()) {
+        providers.add(provider(id), made).unwrap();
+    }
+    Parts {
+        storage: storage.clone(),
+        environment: Environment::new(clock.clone(), SeededRandom::new(seed)),
+        master_key: MasterKey::new([7; 32]),
+        providers,
+        settings: plan.settings.clone(),
+        limits: plan.limits,
+        origin: "https://id.example.com/".parse().unwrap(),
+        session_memory: 1_000,
+    }
+}
+
+/// A client in a network of its own.
+pub(crate) fn client(network: &str) -> ClientFacts {
+    ClientFacts {
+        address: Some(network.to_owned()),
+        network: Some(network.to_owned()),
+        user_agent: Some("test".to_owned()),
+        request_id: None,
+    }
+}
