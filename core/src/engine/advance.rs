@@ -306,6 +306,7 @@ impl Attempt<'_> {
     ) -> Result<User> {
         let caller = self.caller(tenant.id, user.id);
         let platform = self.platform;
+        let set_up = self.factor(&Proof::of_subject(user.id));
         let event = |action: &str| {
             platform
                 .event(&caller, Some(tenant.id), action)
@@ -334,6 +335,14 @@ impl Attempt<'_> {
                     flow.duties_done.push(CHANGE_CREDENTIAL.to_owned());
                 }
                 flow.enrolled |= flow.target.as_ref() == Some(&self.configured.id);
+                // Whoever has just set a factor up is not asked for it again.
+                let proven = |proof: &FlowProof| proof.factor.provider == set_up.provider;
+                if !flow.proofs.iter().any(proven) {
+                    flow.proofs.push(FlowProof {
+                        factor: set_up,
+                        first: false,
+                    });
+                }
                 user.must_change = None;
                 user.credential_epoch += 1;
                 user = unit.users().update(&user).await?;

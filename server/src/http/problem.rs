@@ -11,196 +11,84 @@ use gatelodge_core::{Error, ErrorKind, provider::FieldError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Every code that an answer can carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Code {
-    /// The request cannot be read: wrong JSON, a wrong type, an unknown field.
-    InvalidRequest,
-    /// A cookie of ours came more than once.
-    DuplicateCookie,
-    /// Nobody is signed in, or the session is over.
-    Unauthenticated,
-    /// The sign-in was refused; nobody is told why.
-    SignInRefused,
-    /// The caller may not do this.
-    Denied,
-    /// The request comes from a page of another origin.
-    OriginNotAllowed,
-    /// The request carries cookies but does not say which page it comes from.
-    OriginMissing,
-    /// The page's proof that the form was ours is missing or old.
-    CsrfFailed,
-    /// There is no such thing, or not for this caller.
-    NotFound,
-    /// This address does not take this method.
-    MethodNotAllowed,
-    /// The name, address or key is taken.
-    AlreadyExists,
-    /// It changed meanwhile, or the step was answered already.
-    Conflict,
-    /// The object's state forbids it.
-    Refused,
-    /// The `If-Match` version is not the present one.
-    VersionMismatch,
-    /// The body is too large.
-    PayloadTooLarge,
-    /// The body must be JSON.
-    UnsupportedMediaType,
-    /// The `Host` is not this server.
-    Misdirected,
-    /// A value is not acceptable; `errors` says which and why.
-    ValidationFailed,
-    /// Too many tries; `Retry-After` says when to come back.
-    TooManyRequests,
-    /// Something broke at the server.
-    InternalError,
-    /// The server cannot do this.
-    NotImplemented,
-    /// The server cannot answer now.
-    Unavailable,
-    /// The request took too long.
-    Timeout,
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = ($status:ident, $code:literal, $title:literal)),+ $(,)?) => {
+        /// Every code that an answer can carry.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Code {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The HTTP status.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)+ }
+            }
+
+            /// The stable name.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// What it says in a few words.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+        }
+    };
 }
 
-impl Code {
-    /// Every code, with its status and title.
-    pub const ALL: [Self; 23] = [
-        Self::InvalidRequest,
-        Self::DuplicateCookie,
-        Self::Unauthenticated,
-        Self::SignInRefused,
-        Self::Denied,
-        Self::OriginNotAllowed,
-        Self::OriginMissing,
-        Self::CsrfFailed,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::AlreadyExists,
-        Self::Conflict,
-        Self::Refused,
-        Self::VersionMismatch,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
-        Self::Misdirected,
-        Self::ValidationFailed,
-        Self::TooManyRequests,
-        Self::InternalError,
-        Self::NotImplemented,
-        Self::Unavailable,
-        Self::Timeout,
-    ];
-
-    const fn facts(self) -> (StatusCode, &'static str, &'static str) {
-        match self {
-            Self::InvalidRequest => (
-                StatusCode::BAD_REQUEST,
-                "invalid_request",
-                "The request cannot be read",
-            ),
-            Self::DuplicateCookie => (
-                StatusCode::BAD_REQUEST,
-                "duplicate_cookie",
-                "A cookie came more than once",
-            ),
-            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "Sign in first"),
-            Self::SignInRefused => (
-                StatusCode::UNAUTHORIZED,
-                "sign_in_refused",
-                "The sign-in was refused",
-            ),
-            Self::Denied => (StatusCode::FORBIDDEN, "denied", "Not allowed"),
-            Self::OriginNotAllowed => (
-                StatusCode::FORBIDDEN,
-                "origin_not_allowed",
-                "The request comes from elsewhere",
-            ),
-            Self::OriginMissing => (
-                StatusCode::FORBIDDEN,
-                "origin_missing",
-                "The request does not say where it comes from",
-            ),
-            Self::CsrfFailed => (
-                StatusCode::FORBIDDEN,
-                "csrf_failed",
-                "The form is out of date",
-            ),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "Not found"),
-            Self::MethodNotAllowed => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "This address does not take this method",
-            ),
-            Self::AlreadyExists => (StatusCode::CONFLICT, "already_exists", "Already taken"),
-            Self::Conflict => (StatusCode::CONFLICT, "conflict", "It changed meanwhile"),
-            Self::Refused => (StatusCode::CONFLICT, "refused", "Not possible now"),
-            Self::VersionMismatch => (
-                StatusCode::PRECONDITION_FAILED,
-                "version_mismatch",
-                "It changed since it was read",
-            ),
-            Self::PayloadTooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "payload_too_large",
-                "The body is too large",
-            ),
-            Self::UnsupportedMediaType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "The body must be JSON",
-            ),
-            Self::Misdirected => (
-                StatusCode::MISDIRECTED_REQUEST,
-                "misdirected",
-                "This is not that server",
-            ),
-            Self::ValidationFailed => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "validation_failed",
-                "A value is not acceptable",
-            ),
-            Self::TooManyRequests => (
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_requests",
-                "Too many tries",
-            ),
-            Self::InternalError => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal_error",
-                "Something broke here",
-            ),
-            Self::NotImplemented => (
-                StatusCode::NOT_IMPLEMENTED,
-                "not_implemented",
-                "Not offered",
-            ),
-            Self::Unavailable => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "Not available now",
-            ),
-            Self::Timeout => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "timeout",
-                "It took too long",
-            ),
-        }
-    }
-
-    /// The HTTP status.
-    pub const fn status(self) -> StatusCode {
-        self.facts().0
-    }
-
-    /// The stable name.
-    pub const fn as_str(self) -> &'static str {
-        self.facts().1
-    }
-
-    /// What it says in a few words.
-    pub const fn title(self) -> &'static str {
-        self.facts().2
-    }
+codes! {
+    /// The request cannot be read: wrong JSON, a wrong type, an unknown field.
+    InvalidRequest = (BAD_REQUEST, "invalid_request", "The request cannot be read"),
+    /// A cookie of ours came more than once.
+    DuplicateCookie = (BAD_REQUEST, "duplicate_cookie", "A cookie came more than once"),
+    /// Nobody is signed in, or the session is over.
+    Unauthenticated = (UNAUTHORIZED, "unauthenticated", "Sign in first"),
+    /// The sign-in was refused; nobody is told why.
+    SignInRefused = (UNAUTHORIZED, "sign_in_refused", "The sign-in was refused"),
+    /// The caller may not do this.
+    Denied = (FORBIDDEN, "denied", "Not allowed"),
+    /// The request comes from a page of another origin.
+    OriginNotAllowed = (FORBIDDEN, "origin_not_allowed", "The request comes from elsewhere"),
+    /// The request carries cookies but does not say which page it comes from.
+    OriginMissing = (FORBIDDEN, "origin_missing", "The request does not say where it comes from"),
+    /// The page's proof that the form was ours is missing or old.
+    CsrfFailed = (FORBIDDEN, "csrf_failed", "The form is out of date"),
+    /// There is no such thing, or not for this caller.
+    NotFound = (NOT_FOUND, "not_found", "Not found"),
+    /// This address does not take this method.
+    MethodNotAllowed = (METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method"),
+    /// The name, address or key is taken.
+    AlreadyExists = (CONFLICT, "already_exists", "Already taken"),
+    /// It changed meanwhile, or the step was answered already.
+    Conflict = (CONFLICT, "conflict", "It changed meanwhile"),
+    /// The object's state forbids it.
+    Refused = (CONFLICT, "refused", "Not possible now"),
+    /// The `If-Match` version is not the present one.
+    VersionMismatch = (PRECONDITION_FAILED, "version_mismatch", "It changed since it was read"),
+    /// The body is too large.
+    PayloadTooLarge = (PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large"),
+    /// The body must be JSON.
+    UnsupportedMediaType = (UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be JSON"),
+    /// The `Host` is not this server.
+    Misdirected = (MISDIRECTED_REQUEST, "misdirected", "This is not that server"),
+    /// A value is not acceptable; `errors` says which and why.
+    ValidationFailed = (UNPROCESSABLE_ENTITY, "validation_failed", "A value is not acceptable"),
+    /// Too many tries; `Retry-After` says when to come back.
+    TooManyRequests = (TOO_MANY_REQUESTS, "too_many_requests", "Too many tries"),
+    /// Something broke at the server.
+    InternalError = (INTERNAL_SERVER_ERROR, "internal_error", "Something broke here"),
+    /// The server cannot do this.
+    NotImplemented = (NOT_IMPLEMENTED, "not_implemented", "Not offered"),
+    /// The server cannot answer now.
+    Unavailable = (SERVICE_UNAVAILABLE, "unavailable", "Not available now"),
+    /// The request took too long.
+    Timeout = (SERVICE_UNAVAILABLE, "timeout", "It took too long"),
 }
 
 /// An answer that something went wrong.
@@ -362,7 +250,7 @@ mod tests {
     #[test]
     fn a_code_is_written_as_it_serialises() {
         for code in Code::ALL {
-            let json = serde_json::to_string(&code).unwrap();
+            let json = serde_json::to_string(code).unwrap();
             assert_eq!(json, format!("\"{}\"", code.as_str()));
         }
     }

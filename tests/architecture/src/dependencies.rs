@@ -91,15 +91,21 @@ impl Area {
         let in_tests = kind == Kind::Dev;
         match self {
             Self::Harness => true,
-            Self::Core => false,
-            Self::Access | Self::PluginKit | Self::Suite => other == Self::Core,
+            Self::Core => in_tests && other == Self::Suite,
+            Self::Access | Self::PluginKit => other == Self::Core,
+            // Decision 0002: a suite may use another one's in-memory storage.
+            Self::Suite => matches!(other, Self::Core | Self::Suite),
             Self::Provider | Self::Backend => {
                 other == Self::Core || (in_tests && other == Self::Suite)
             }
             Self::PluginHost => {
                 matches!(other, Self::Core | Self::PluginKit) || (in_tests && other == Self::Suite)
             }
-            Self::Server => matches!(other, Self::Core | Self::Access) || other.is_pluggable(),
+            Self::Server => {
+                matches!(other, Self::Core | Self::Access)
+                    || other.is_pluggable()
+                    || (in_tests && other == Self::Suite)
+            }
             Self::Example | Self::EmbeddedExample => {
                 matches!(other, Self::Core | Self::PluginKit)
                     || (in_tests && other == Self::Suite)

@@ -1,1 +1,38 @@
-//! The real binary, over HTTP and in a real browser
+//! What the end-to-end tests stand on: the real binary in a folder of its own, and who talks to it — a command line, a
+//! program, a browser without scripts, and Chromium.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`place`] | a temporary folder with a configuration; runs the binary in it |
+//! | [`server`] | a running `gatelodge serve`: what it announced, how it is stopped, what it logged |
+//! | [`world`] | a server that was set up, with an administrator, tenants and users |
+//! | [`api`] | a program with a bearer token |
+//! | [`visitor`] | a browser without scripts: cookies, forms, redirects |
+//! | [`browser`] | Chromium, driven by WebDriver |
+//! | [`inspect`] | what is checked of each page in Chromium: accessibility, width, pictures |
+//!
+//! Everything that a test starts is ended with it, also when it panics. Every password, token and cookie that passes
+//! through here is remembered, and a server's log in which one of them stands fails the test (S47, `v5.0.0-16.2.5`).
+//!
+//! Nothing sleeps for a fixed time: what has to come is asked for again and again until it is there, within bounds
+//! ([`wait`]).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a library for tests: what is not as expected fails the test"
+)]
+
+pub mod api;
+pub mod browser;
+mod chromedriver;
+pub mod html;
+pub mod inspect;
+pub mod place;
+pub mod secrets;
+pub mod server;
+pub mod visitor;
+pub mod wait;
+pub mod world;

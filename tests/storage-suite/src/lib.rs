@@ -1,28 +1,4 @@
-//! The behaviour every Gatelodge storage backend must show.
-//!
-//! A backend calls [`storage_suite!`] in its `tests/suite.rs` with a function
-//! that opens a fresh, empty storage, and gets one named test per case:
-//!
-//! ```
-//! use std::sync::Arc;
-//! use gatelodge_storage_suite::{Harness, memory::MemoryStorage, storage_suite};
-//!
-//! async fn empty() -> Harness {
-//!     Harness::new(Arc::new(MemoryStorage::new()))
-//! }
-//!
-//! storage_suite!(empty);
-//! # fn main() {}
-//! ```
-//!
-//! The suite owns the list of its cases and skips none. A capability that a
-//! backend does not declare is shown to be refused where the contract has
-//! methods for it. The cases are made from the documentation of
-//! [`gatelodge_core::storage`], bullet by bullet; a case that fails names what
-//! it expected.
-//!
-//! * [`fixtures`] makes objects, for a backend's own further tests too.
-//! * [`memory`] is a storage in memory for tests of what lies above storage.
+#![doc = include_str!("../README.md")]
 
 pub mod fixtures;
 pub mod memory;

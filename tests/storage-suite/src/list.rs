@@ -260,8 +260,6 @@ macro_rules! __storage_suite_tests {
 #[macro_export]
 macro_rules! __storage_suite_table {
     (() $($module:ident { $($case:ident)+ })+) => {
-        $(mod $module;)+
-
         /// Every case.
         pub(crate) static CASES: &[Case] = &[$($(
             Case {

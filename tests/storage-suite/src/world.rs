@@ -160,6 +160,27 @@ impl World {
     }
 }
 
+/// Lets two racers start together, now one and now the other first in line.
+pub(crate) async fn start_both<T: Send + 'static>(
+    round: usize,
+    one: BoxedSend<'static, T>,
+    other: BoxedSend<'static, T>,
+) -> [T; 2] {
+    let is_swapped = round % 2 == 1;
+    let racers = if is_swapped {
+        vec![other, one]
+    } else {
+        vec![one, other]
+    };
+    let mut results = start_together(racers).await;
+    if is_swapped {
+        results.reverse();
+    }
+    results
+        .try_into()
+        .unwrap_or_else(|_| panic!("two racers end"))
+}
+
 /// Runs all racers as tasks of their own that start at once; answers in their order.
 pub(crate) async fn start_together<T: Send + 'static>(
     racers: Vec<BoxedSend<'static, T>>,

@@ -25,6 +25,8 @@ pub(super) struct PageProblem {
     problem: Problem,
     /// A kind in place of the one that the status has.
     kind: Option<MessageKind>,
+    /// A sentence in place of the usual one.
+    text: Option<String>,
     /// Ways on: path within the tenant's, and key of the text.
     ways: Vec<(String, &'static str)>,
 }
@@ -38,6 +40,12 @@ impl PageProblem {
     pub(super) fn expired(mut self, path: impl Into<String>) -> Self {
         self.kind = Some(MessageKind::Gone);
         self.ways.push((path.into(), "message.start_again"));
+        self
+    }
+
+    /// With a sentence of its own.
+    pub(super) fn saying(mut self, text: String) -> Self {
+        self.text = Some(text);
         self
     }
 
@@ -81,7 +89,7 @@ impl PageProblem {
                 view.title = Some(renderer.text(&format!("{key}.title"), &[])?);
                 view.text = Some(renderer.text(&format!("{key}.text"), &[])?);
             }
-            None => view.text = said(&self.problem).filter(|_| self.kind.is_none()),
+            None => view.text = self.text.clone().or_else(|| said(&self.problem)),
         }
         view.code = Some(code.as_str().to_owned());
         view.request_id = request_id.map(str::to_owned);
@@ -113,7 +121,7 @@ fn own_words(code: Code) -> Option<&'static str> {
 /// What the problem itself says, where a person can use it.
 fn said(problem: &Problem) -> Option<String> {
     match problem.code {
-        Code::Refused | Code::AlreadyExists | Code::NotFound => {
+        Code::Refused | Code::AlreadyExists => {
             problem.detail.as_deref().map(words::sentence)
         }
         Code::ValidationFailed => {
@@ -129,6 +137,7 @@ impl From<Problem> for PageProblem {
         Self {
             problem,
             kind: None,
+            text: None,
             ways: Vec::new(),
         }
     }

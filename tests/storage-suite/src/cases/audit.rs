@@ -11,12 +11,15 @@ use gatelodge_core::{
 use crate::world::{Place, World, paged};
 
 async fn append(w: &World, place: impl Place, event: &AuditEvent) {
-    w.write(place, async |u| u.audit().append(event).await).await;
+    w.write(place, async |u| u.audit().append(event).await)
+        .await;
 }
 
 async fn list(w: &World, place: impl Place, filter: &AuditFilter) -> Vec<AuditEvent> {
-    w.read(place, async |u| u.audit().list(filter, Page::first(99)).await)
-        .await
+    w.read(place, async |u| {
+        u.audit().list(filter, Page::first(99)).await
+    })
+    .await
 }
 
 pub(crate) async fn an_event_comes_back_as_it_was_written(w: World) {
@@ -91,7 +94,9 @@ pub(crate) async fn an_event_id_is_written_once(w: World) {
         action: "user.unlock".to_owned(),
         ..event.clone()
     };
-    let kind = w.refusal(&acme, async |u| u.audit().append(&again).await).await;
+    let kind = w
+        .refusal(&acme, async |u| u.audit().append(&again).await)
+        .await;
     assert_eq!(kind, ErrorKind::AlreadyExists, "entries are never changed");
     assert_eq!(list(&w, &acme, &AuditFilter::default()).await, vec![event]);
 }
@@ -123,7 +128,10 @@ pub(crate) async fn events_are_listed_newest_first_page_by_page(w: World) {
     for filter in &filters {
         let listed = paged(
             |event: &AuditEvent| event.id,
-            async |page| w.read(&acme, async |u| u.audit().list(filter, page).await).await,
+            async |page| {
+                w.read(&acme, async |u| u.audit().list(filter, page).await)
+                    .await
+            },
         )
         .await;
         assert_eq!(listed, expected);
@@ -131,8 +139,10 @@ pub(crate) async fn events_are_listed_newest_first_page_by_page(w: World) {
     let listed = paged(
         |event: &AuditEvent| event.id,
         async |page| {
-            w.read(Scope::Platform, async |u| u.audit().list(&filters[0], page).await)
-                .await
+            w.read(Scope::Platform, async |u| {
+                u.audit().list(&filters[0], page).await
+            })
+            .await
         },
     )
     .await;
@@ -150,7 +160,8 @@ pub(crate) async fn a_page_stays_where_it_is_while_events_are_written(w: World) 
     }
     let all = AuditFilter::default();
     let page = async |page: Page<AuditEventId>| {
-        w.read(&acme, async |u| u.audit().list(&all, page).await).await
+        w.read(&acme, async |u| u.audit().list(&all, page).await)
+            .await
     };
     assert_eq!(page(Page::first(2)).await, events[1..3]);
     append(&w, &acme, &events[0]).await;
@@ -196,7 +207,10 @@ pub(crate) async fn events_are_filtered_by_action_object_and_time(w: World) {
         (filter(None, None, Some(2), Some(2)), vec![]),
         (filter(Some("user.lock"), None, Some(1), Some(3)), vec![2]),
     ] {
-        let mut expected: Vec<_> = expected.iter().map(|at: &usize| events[*at].clone()).collect();
+        let mut expected: Vec<_> = expected
+            .iter()
+            .map(|at: &usize| events[*at].clone())
+            .collect();
         expected.sort_by_key(|event| std::cmp::Reverse(event.id));
         assert_eq!(list(&w, &acme, &filter).await, expected, "{filter:?}");
     }

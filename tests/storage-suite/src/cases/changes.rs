@@ -19,7 +19,11 @@ impl World {
             return Some(feed.expect("the feed opens"));
         }
         let kind = feed.err().map(|error| error.kind());
-        assert_eq!(kind, Some(ErrorKind::Unsupported), "what is not declared is refused");
+        assert_eq!(
+            kind,
+            Some(ErrorKind::Unsupported),
+            "what is not declared is refused"
+        );
         None
     }
 
@@ -31,14 +35,16 @@ impl World {
     }
 
     async fn announce(&self, change: Change) {
-        self.write(Scope::Platform, async |u| u.announce(change).await).await;
+        self.write(Scope::Platform, async |u| u.announce(change).await)
+            .await;
     }
 }
 
 /// What comes next, soon.
 async fn next(feed: &mut dyn ChangeFeed) -> FeedEvent {
     let next = tokio::time::timeout(PATIENCE, feed.next()).await;
-    next.expect("the feed says something").expect("the feed is unbroken")
+    next.expect("the feed says something")
+        .expect("the feed is unbroken")
 }
 
 /// How often a feed may confirm before it delivers what was committed. Once is
@@ -55,13 +61,18 @@ async fn until_seen(feed: &mut dyn ChangeFeed, wanted: &[Change]) -> Vec<Change>
             FeedEvent::Confirmed => confirmed += 1,
             FeedEvent::Lost => panic!("a feed that was read in time lost changes"),
         }
-        assert!(confirmed < CONFIRMATIONS, "every announced change is delivered");
+        assert!(
+            confirmed < CONFIRMATIONS,
+            "every announced change is delivered"
+        );
     }
     seen
 }
 
 pub(crate) async fn every_kind_of_change_is_delivered_once_committed(w: World) {
-    let Some(mut feed) = w.feed().await else { return };
+    let Some(mut feed) = w.feed().await else {
+        return;
+    };
     let acme = w.tenant("acme").await;
     let environment = w.make.environment();
     let changes = [
@@ -88,7 +99,9 @@ pub(crate) async fn every_kind_of_change_is_delivered_once_committed(w: World) {
 }
 
 pub(crate) async fn all_changes_of_many_units_are_delivered(w: World) {
-    let Some(mut feed) = w.feed().await else { return };
+    let Some(mut feed) = w.feed().await else {
+        return;
+    };
     let changes: Vec<_> = (0..60).map(|_| w.change()).collect();
     let announced = changes.clone();
     let results = w
@@ -107,7 +120,9 @@ pub(crate) async fn all_changes_of_many_units_are_delivered(w: World) {
 }
 
 pub(crate) async fn what_was_committed_can_be_read_when_its_change_arrives(w: World) {
-    let Some(mut feed) = w.feed().await else { return };
+    let Some(mut feed) = w.feed().await else {
+        return;
+    };
     let acme = w.tenant("acme").await;
     for number in 0..10 {
         let user = w.make.user(&format!("user {number}"));
@@ -121,13 +136,17 @@ pub(crate) async fn what_was_committed_can_be_read_when_its_change_arrives(w: Wo
         })
         .await;
         until_seen(feed.as_mut(), &[change]).await;
-        let seen = w.read(&acme, async |u| u.users().by_id(user.id).await).await;
+        let seen = w
+            .read(&acme, async |u| u.users().by_id(user.id).await)
+            .await;
         assert!(seen.is_some(), "user {number}");
     }
 }
 
 pub(crate) async fn nobody_is_told_of_what_was_not_committed(w: World) {
-    let Some(mut feed) = w.feed().await else { return };
+    let Some(mut feed) = w.feed().await else {
+        return;
+    };
     let (rolled_back, dropped, failed) = (w.change(), w.change(), w.change());
     let mut unit = w.begin(Scope::Platform, Mode::Write).await;
     unit.announce(rolled_back).await.unwrap();
@@ -137,7 +156,10 @@ pub(crate) async fn nobody_is_told_of_what_was_not_committed(w: World) {
     drop(unit);
     let mut unit = w.begin(Scope::Platform, Mode::Write).await;
     unit.announce(failed).await.unwrap();
-    unit.users().lock_row(UserId::generate(w.make.environment())).await.unwrap_err();
+    unit.users()
+        .lock_row(UserId::generate(w.make.environment()))
+        .await
+        .unwrap_err();
     drop(unit);
     let last = w.change();
     w.announce(last).await;
@@ -148,7 +170,9 @@ pub(crate) async fn nobody_is_told_of_what_was_not_committed(w: World) {
 }
 
 pub(crate) async fn nobody_is_told_before_the_commit(w: World) {
-    let Some(mut feed) = w.feed().await else { return };
+    let Some(mut feed) = w.feed().await else {
+        return;
+    };
     let change = w.change();
     let mut unit = w.begin(Scope::Platform, Mode::Write).await;
     unit.announce(change).await.unwrap();
@@ -173,7 +197,9 @@ pub(crate) async fn two_feeds_both_get_every_change(w: World) {
 }
 
 pub(crate) async fn a_quiet_feed_keeps_confirming(w: World) {
-    let Some(mut feed) = w.feed().await else { return };
+    let Some(mut feed) = w.feed().await else {
+        return;
+    };
     for _ in 0..3 {
         assert_eq!(next(feed.as_mut()).await, FeedEvent::Confirmed);
     }
@@ -185,7 +211,9 @@ pub(crate) async fn a_quiet_feed_keeps_confirming(w: World) {
 }
 
 pub(crate) async fn a_dropped_wait_for_the_feed_loses_nothing(w: World) {
-    let Some(mut feed) = w.feed().await else { return };
+    let Some(mut feed) = w.feed().await else {
+        return;
+    };
     let mut announced = Vec::new();
     let mut seen = Vec::new();
     for _ in 0..20 {

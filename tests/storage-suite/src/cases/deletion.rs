@@ -2,16 +2,11 @@
 
 use gatelodge_core::{
     ErrorKind,
-    model::{
-        AuditEvent, AuditFilter, Grant, Session, Tenant, TenantSettings, User,
-    },
+    model::{AuditEvent, AuditFilter, Grant, Session, Tenant, TenantSettings, User},
     storage::{Page, Record, Scope},
 };
 
-use crate::{
-    fixtures::provider,
-    world::World,
-};
+use crate::{fixtures::provider, world::World};
 
 /// A tenant with something of every kind in it.
 struct Full {
@@ -37,8 +32,12 @@ async fn full(w: &World, name: &str) -> Full {
     };
     w.write(&full.tenant, async |u| {
         u.users().create(&full.user).await?;
-        u.users().set_grant(full.user.id, Grant::TenantAdministrator, true).await?;
-        u.users().set_grant(full.user.id, Grant::PlatformAdministrator, true).await?;
+        u.users()
+            .set_grant(full.user.id, Grant::TenantAdministrator, true)
+            .await?;
+        u.users()
+            .set_grant(full.user.id, Grant::PlatformAdministrator, true)
+            .await?;
         u.records().create(&full.record).await?;
         u.sessions().create(&full.session).await?;
         u.audit().append(&full.event).await?;
@@ -77,12 +76,20 @@ pub(crate) async fn a_deleted_tenant_takes_its_own_along(w: World) {
         assert_eq!(u.users().by_id(gone.user.id).await?, None);
         assert_eq!(u.users().grants(gone.user.id).await?, vec![]);
         assert_eq!(u.records().by_id(&password, gone.record.id).await?, None);
-        assert_eq!(u.records().by_key(&password, &gone.record.key.unwrap()).await?, None);
+        assert_eq!(
+            u.records()
+                .by_key(&password, &gone.record.key.unwrap())
+                .await?,
+            None
+        );
         Ok(())
     })
     .await;
     w.read(&stays.tenant, async |u| {
-        assert_eq!(u.users().by_id(stays.user.id).await?, Some(stays.user.clone()));
+        assert_eq!(
+            u.users().by_id(stays.user.id).await?,
+            Some(stays.user.clone())
+        );
         let record = u.records().by_id(&password, stays.record.id).await?;
         assert_eq!(record, Some(stays.record.clone()));
         assert_eq!(u.tenants().settings(stays.tenant.id).await?.1, 1);
@@ -102,7 +109,9 @@ pub(crate) async fn a_deleted_tenant_leaves_its_sessions_and_audit_events(w: Wor
     assert_eq!(session, Some(gone.session));
     let events = w
         .read(&gone.tenant, async |u| {
-            u.audit().list(&AuditFilter::default(), Page::first(9)).await
+            u.audit()
+                .list(&AuditFilter::default(), Page::first(9))
+                .await
         })
         .await;
     assert_eq!(events, vec![gone.event]);
@@ -112,7 +121,9 @@ pub(crate) async fn an_audit_event_about_a_deleted_tenant_can_still_be_written(w
     let gone = full(&w, "gone").await;
     let event = w.make.audit_event(Some(gone.tenant.id), "tenant.delete");
     w.write(Scope::Platform, async |u| {
-        u.tenants().delete(gone.tenant.id, gone.tenant.version).await?;
+        u.tenants()
+            .delete(gone.tenant.id, gone.tenant.version)
+            .await?;
         u.audit().append(&event).await
     })
     .await;
@@ -134,16 +145,23 @@ pub(crate) async fn a_tenant_made_again_under_the_name_inherits_nothing(w: World
     let again = w.tenant("acme").await;
     w.read(&again, async |u| {
         assert_eq!(u.users().list(None, Page::first(9)).await?, vec![]);
-        assert_eq!(u.users().holders(Grant::PlatformAdministrator).await?, vec![]);
+        assert_eq!(
+            u.users().holders(Grant::PlatformAdministrator).await?,
+            vec![]
+        );
         assert_eq!(u.sessions().by_id(gone.session.id).await?, None);
-        let events = u.audit().list(&AuditFilter::default(), Page::first(9)).await?;
+        let events = u
+            .audit()
+            .list(&AuditFilter::default(), Page::first(9))
+            .await?;
         assert_eq!(events, vec![]);
         let settings = u.tenants().settings(again.id).await?;
         assert_eq!(settings, (TenantSettings::default(), 0));
         Ok(())
     })
     .await;
-    w.write(&again, async |u| u.users().create(&gone.user).await).await;
+    w.write(&again, async |u| u.users().create(&gone.user).await)
+        .await;
 }
 
 pub(crate) async fn a_deleted_sub_tenant_is_no_descendant_any_more(w: World) {
@@ -166,7 +184,9 @@ pub(crate) async fn a_deleted_user_takes_grants_and_records_along(w: World) {
     let seed = w.make.record(&provider("totp"), Some(full.user.id));
     w.write(&full.tenant, async |u| {
         u.users().create(&bob).await?;
-        u.users().set_grant(bob.id, Grant::TenantAdministrator, true).await?;
+        u.users()
+            .set_grant(bob.id, Grant::TenantAdministrator, true)
+            .await?;
         u.records().create(&kept).await?;
         u.records().create(&common).await?;
         u.records().create(&seed).await
@@ -203,7 +223,10 @@ pub(crate) async fn a_deleted_user_leaves_sessions_and_audit_events(w: World) {
     w.read(&full.tenant, async |u| {
         let session = u.sessions().by_id(full.session.id).await?;
         assert_eq!(session, Some(full.session.clone()));
-        let events = u.audit().list(&AuditFilter::default(), Page::first(9)).await?;
+        let events = u
+            .audit()
+            .list(&AuditFilter::default(), Page::first(9))
+            .await?;
         assert_eq!(events, vec![full.event.clone()]);
         Ok(())
     })
@@ -230,16 +253,22 @@ pub(crate) async fn a_user_made_again_under_the_name_inherits_nothing(w: World) 
 pub(crate) async fn a_second_deletion_finds_nothing(w: World) {
     let full = full(&w, "acme").await;
     let user = &full.user;
-    w.write(&full.tenant, async |u| u.users().delete(user.id, user.version).await)
-        .await;
+    w.write(&full.tenant, async |u| {
+        u.users().delete(user.id, user.version).await
+    })
+    .await;
     let kind = w
-        .refusal(&full.tenant, async |u| u.users().delete(user.id, user.version).await)
+        .refusal(&full.tenant, async |u| {
+            u.users().delete(user.id, user.version).await
+        })
         .await;
     assert_eq!(kind, ErrorKind::NotFound);
     delete_tenant(&w, &full.tenant).await;
     let kind = w
         .refusal(Scope::Platform, async |u| {
-            u.tenants().delete(full.tenant.id, full.tenant.version).await
+            u.tenants()
+                .delete(full.tenant.id, full.tenant.version)
+                .await
         })
         .await;
     assert_eq!(kind, ErrorKind::NotFound);

@@ -18,7 +18,9 @@ pub(crate) async fn a_flow_is_reached_by_its_handle_from_every_scope(w: World) {
         let mut flow = w.make.flow();
         w.write(from, async |u| u.flows().create(&flow).await).await;
         for to in scopes {
-            let seen = w.read(to, async |u| u.flows().by_handle(&flow.handle).await).await;
+            let seen = w
+                .read(to, async |u| u.flows().by_handle(&flow.handle).await)
+                .await;
             assert_eq!(seen, Some(flow.clone()));
             flow.sealed.push(7);
             flow = w.write(to, async |u| u.flows().update(&flow).await).await;
@@ -34,7 +36,9 @@ pub(crate) async fn a_flow_is_reached_by_its_handle_from_every_scope(w: World) {
 pub(crate) async fn a_flow_that_was_never_made_is_not_found(w: World) {
     let ghost = w.make.flow();
     let seen = w
-        .read(Scope::Platform, async |u| u.flows().by_handle(&ghost.handle).await)
+        .read(Scope::Platform, async |u| {
+            u.flows().by_handle(&ghost.handle).await
+        })
         .await;
     assert_eq!(seen, None);
     let kind = w
@@ -46,13 +50,16 @@ pub(crate) async fn a_flow_that_was_never_made_is_not_found(w: World) {
 pub(crate) async fn a_taken_flow_handle_is_refused(w: World) {
     let acme = w.tenant("acme").await;
     let flow = w.make.flow();
-    w.write(&acme, async |u| u.flows().create(&flow).await).await;
+    w.write(&acme, async |u| u.flows().create(&flow).await)
+        .await;
     let taken = StoredFlow {
         sealed: vec![1],
         ..flow.clone()
     };
     for scope in [Scope::Platform, Scope::Tenant(acme.id)] {
-        let kind = w.refusal(scope, async |u| u.flows().create(&taken).await).await;
+        let kind = w
+            .refusal(scope, async |u| u.flows().create(&taken).await)
+            .await;
         assert_eq!(kind, ErrorKind::AlreadyExists);
     }
     let seen = w
@@ -63,7 +70,8 @@ pub(crate) async fn a_taken_flow_handle_is_refused(w: World) {
 
 pub(crate) async fn a_step_replaces_expiry_and_bytes(w: World) {
     let flow = w.make.flow();
-    w.write(Scope::Platform, async |u| u.flows().create(&flow).await).await;
+    w.write(Scope::Platform, async |u| u.flows().create(&flow).await)
+        .await;
     let stepped = StoredFlow {
         expires_at: w.make.at(5),
         sealed: vec![0, 1, 2],
@@ -78,14 +86,17 @@ pub(crate) async fn a_step_replaces_expiry_and_bytes(w: World) {
     };
     assert!(updated == expected, "the answer is what is stored");
     let seen = w
-        .read(Scope::Platform, async |u| u.flows().by_handle(&flow.handle).await)
+        .read(Scope::Platform, async |u| {
+            u.flows().by_handle(&flow.handle).await
+        })
         .await;
     assert!(seen == Some(expected), "the step is stored");
 }
 
 pub(crate) async fn a_step_on_a_stale_flow_is_refused(w: World) {
     let flow = w.make.flow();
-    w.write(Scope::Platform, async |u| u.flows().create(&flow).await).await;
+    w.write(Scope::Platform, async |u| u.flows().create(&flow).await)
+        .await;
     let current = w
         .write(Scope::Platform, async |u| u.flows().update(&flow).await)
         .await;
@@ -101,7 +112,9 @@ pub(crate) async fn a_step_on_a_stale_flow_is_refused(w: World) {
         assert_eq!(kind, ErrorKind::Conflict, "version {version}");
     }
     let seen = w
-        .read(Scope::Platform, async |u| u.flows().by_handle(&flow.handle).await)
+        .read(Scope::Platform, async |u| {
+            u.flows().by_handle(&flow.handle).await
+        })
         .await;
     assert!(seen == Some(current), "nothing is lost");
 }
@@ -109,15 +122,20 @@ pub(crate) async fn a_step_on_a_stale_flow_is_refused(w: World) {
 pub(crate) async fn deleting_a_flow_tells_whether_it_was_there(w: World) {
     let flow = w.make.flow();
     let delete = async || {
-        w.write(Scope::Platform, async |u| u.flows().delete(&flow.handle).await)
-            .await
+        w.write(Scope::Platform, async |u| {
+            u.flows().delete(&flow.handle).await
+        })
+        .await
     };
     assert!(!delete().await);
-    w.write(Scope::Platform, async |u| u.flows().create(&flow).await).await;
+    w.write(Scope::Platform, async |u| u.flows().create(&flow).await)
+        .await;
     assert!(delete().await);
     assert!(!delete().await);
     let result = w
-        .attempt(Scope::Platform, Mode::Write, async |u| u.flows().update(&flow).await)
+        .attempt(Scope::Platform, Mode::Write, async |u| {
+            u.flows().update(&flow).await
+        })
         .await;
     assert_eq!(result.unwrap_err().kind(), ErrorKind::NotFound);
 }
@@ -128,16 +146,22 @@ pub(crate) async fn a_flow_carries_256_kib_of_any_bytes(w: World) {
             sealed: vec![byte; length],
             ..w.make.flow()
         };
-        w.write(Scope::Platform, async |u| u.flows().create(&flow).await).await;
+        w.write(Scope::Platform, async |u| u.flows().create(&flow).await)
+            .await;
         flow.sealed.reverse();
         let updated = w
             .write(Scope::Platform, async |u| u.flows().update(&flow).await)
             .await;
         let seen = w
-            .read(Scope::Platform, async |u| u.flows().by_handle(&flow.handle).await)
+            .read(Scope::Platform, async |u| {
+                u.flows().by_handle(&flow.handle).await
+            })
             .await;
         assert!(seen.as_ref() == Some(&updated), "{length} bytes come back");
-        assert!(updated.sealed == flow.sealed, "{length} bytes are unchanged");
+        assert!(
+            updated.sealed == flow.sealed,
+            "{length} bytes are unchanged"
+        );
     }
 }
 
@@ -164,7 +188,11 @@ pub(crate) async fn flows_are_removed_from_the_millisecond_after_their_end(w: Wo
         })
         .await
     };
-    assert_eq!(left().await, [true, true, true], "expired ones are found too");
+    assert_eq!(
+        left().await,
+        [true, true, true],
+        "expired ones are found too"
+    );
     for (scope, millis, expected) in [
         (Scope::Platform, 0, [false, true, true]),
         (Scope::Tenant(acme.id), 1, [false, false, true]),
@@ -183,7 +211,12 @@ pub(crate) async fn expired_flows_are_removed_piece_by_piece(w: World) {
     w.write(Scope::Platform, async |u| {
         for _ in 0..5 {
             let expires_at = w.make.at(-1);
-            u.flows().create(&StoredFlow { expires_at, ..w.make.flow() }).await?;
+            u.flows()
+                .create(&StoredFlow {
+                    expires_at,
+                    ..w.make.flow()
+                })
+                .await?;
         }
         u.flows().create(&w.make.flow()).await
     })
@@ -192,7 +225,9 @@ pub(crate) async fn expired_flows_are_removed_piece_by_piece(w: World) {
     for limit in [0, 2, 2, 2, u32::MAX] {
         let now = w.make.now();
         let count = w
-            .write(Scope::Platform, async |u| u.flows().delete_expired(now, limit).await)
+            .write(Scope::Platform, async |u| {
+                u.flows().delete_expired(now, limit).await
+            })
             .await;
         removed.push(count);
     }

@@ -15,8 +15,10 @@ async fn put(w: &World, name: &str, value: &[u8], version: i64) -> Result<i64> {
 }
 
 async fn value(w: &World, name: &str) -> Option<InstallationValue> {
-    w.read(Scope::Platform, async |u| u.installation().value(name).await)
-        .await
+    w.read(Scope::Platform, async |u| {
+        u.installation().value(name).await
+    })
+    .await
 }
 
 async fn delete(w: &World, name: &str, version: i64) -> Result<()> {
@@ -38,7 +40,11 @@ pub(crate) async fn a_value_is_stored_and_replaced(w: World) {
     let second = put(&w, "key", b"two", first).await.unwrap();
     assert!(second > first);
     assert_eq!(value(&w, "key").await, Some(stored(b"two", second)));
-    assert_eq!(value(&w, "KEY").await, None, "names of values are compared as they are");
+    assert_eq!(
+        value(&w, "KEY").await,
+        None,
+        "names of values are compared as they are"
+    );
     put(&w, "KEY", b"three", 0).await.unwrap();
     assert_eq!(value(&w, "key").await, Some(stored(b"two", second)));
 }
@@ -59,7 +65,10 @@ pub(crate) async fn a_stale_value_is_not_written(w: World) {
 }
 
 pub(crate) async fn a_value_is_removed_once(w: World) {
-    assert_eq!(delete(&w, "key", 0).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        delete(&w, "key", 0).await.unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
     let version = put(&w, "key", b"one", 0).await.unwrap();
     put(&w, "other", b"stays", 0).await.unwrap();
     delete(&w, "key", version).await.unwrap();

@@ -58,7 +58,9 @@ pub(crate) async fn platform_methods_are_refused_once_a_tenant_was_entered(w: Wo
             .await;
         assert_eq!(kind, ErrorKind::Unsupported, "{}", operation.name);
     }
-    twins.assert_unchanged(&w, &before, "a refused method").await;
+    twins
+        .assert_unchanged(&w, &before, "a refused method")
+        .await;
 }
 
 pub(crate) async fn every_tenant_method_works_once_its_tenant_was_entered(w: World) {
@@ -70,7 +72,10 @@ pub(crate) async fn every_tenant_method_works_once_its_tenant_was_entered(w: Wor
         let mut unit = w.begin(Scope::Platform, Mode::Write).await;
         unit.enter(twins.one.id).await.unwrap();
         assert_eq!(unit.scope(), Scope::Tenant(twins.one.id));
-        operation.run(unit.as_mut(), &twins).await.expect(operation.name);
+        operation
+            .run(unit.as_mut(), &twins)
+            .await
+            .expect(operation.name);
         unit.rollback().await.unwrap();
     }
 }
@@ -92,10 +97,14 @@ pub(crate) async fn a_tenant_and_its_first_user_are_made_in_one_unit(w: World) {
             unit.rollback().await.unwrap();
         }
         let made = w
-            .read(Scope::Platform, async |u| u.tenants().by_id(tenant.id).await)
+            .read(Scope::Platform, async |u| {
+                u.tenants().by_id(tenant.id).await
+            })
             .await;
         assert_eq!(made.is_some(), is_committed);
-        let made = w.read(&tenant, async |u| u.users().by_id(ada.id).await).await;
+        let made = w
+            .read(&tenant, async |u| u.users().by_id(ada.id).await)
+            .await;
         assert_eq!(made.is_some(), is_committed);
     }
 }
@@ -139,7 +148,12 @@ pub(crate) async fn no_write_in_a_tenant_changes_another(w: World) {
             .await;
         let mut changed = twins.picture(&w).await.changed_since(&before);
         changed.retain(|what| what.starts_with("other"));
-        assert_eq!(changed, Vec::<&str>::new(), "{} in one tenant", operation.name);
+        assert_eq!(
+            changed,
+            Vec::<&str>::new(),
+            "{} in one tenant",
+            operation.name
+        );
     }
 }
 
@@ -149,9 +163,15 @@ pub(crate) async fn another_tenant_is_not_there(w: World) {
     w.read(one, async |u| {
         assert_eq!(u.tenants().by_id(one.id).await?, Some(one.clone()));
         assert_eq!(u.tenants().by_id(other.id).await?, None);
-        assert_eq!(u.tenants().list(None, Page::first(9)).await?, vec![one.clone()]);
+        assert_eq!(
+            u.tenants().list(None, Page::first(9)).await?,
+            vec![one.clone()]
+        );
         let search = other.name.key();
-        assert_eq!(u.tenants().list(Some(&search), Page::first(9)).await?, vec![]);
+        assert_eq!(
+            u.tenants().list(Some(&search), Page::first(9)).await?,
+            vec![]
+        );
         assert_eq!(u.tenants().ancestors(other.id).await?, vec![]);
         let settings = u.tenants().settings(other.id).await?;
         assert_eq!(settings, (TenantSettings::default(), 0));
@@ -165,12 +185,18 @@ pub(crate) async fn another_tenant_is_not_there(w: World) {
     };
     let settings = TenantSettings::default();
     let kinds = [
-        w.refusal(one, async |u| u.tenants().update(&changed).await).await,
-        w.refusal(one, async |u| u.tenants().lock_row(other.id).await).await,
-        w.refusal(one, async |u| u.tenants().put_settings(other.id, &settings, 1).await)
+        w.refusal(one, async |u| u.tenants().update(&changed).await)
             .await,
-        w.refusal(one, async |u| u.tenants().put_settings(other.id, &settings, 0).await)
+        w.refusal(one, async |u| u.tenants().lock_row(other.id).await)
             .await,
+        w.refusal(one, async |u| {
+            u.tenants().put_settings(other.id, &settings, 1).await
+        })
+        .await,
+        w.refusal(one, async |u| {
+            u.tenants().put_settings(other.id, &settings, 0).await
+        })
+        .await,
     ];
     assert_eq!(kinds, [ErrorKind::NotFound; 4]);
     twins.assert_unchanged(&w, &before, "another tenant").await;
@@ -183,7 +209,10 @@ pub(crate) async fn another_tenants_users_are_not_there(w: World) {
         assert_eq!(u.users().by_id(foreign.id).await?, None);
         assert_eq!(u.users().by_login(&foreign.user_name.key()).await?, None);
         assert_eq!(u.users().grants(foreign.id).await?, vec![]);
-        assert_eq!(u.users().list(None, Page::first(9)).await?, vec![twins.user.clone()]);
+        assert_eq!(
+            u.users().list(None, Page::first(9)).await?,
+            vec![twins.user.clone()]
+        );
         let search = foreign.user_name.key();
         assert_eq!(u.users().list(Some(&search), Page::first(9)).await?, vec![]);
         let holders = u.users().holders(Grant::TenantAdministrator).await?;
@@ -199,16 +228,24 @@ pub(crate) async fn another_tenants_users_are_not_there(w: World) {
     let grant = Grant::TenantAdministrator;
     let one = &twins.one;
     let kinds = [
-        w.refusal(one, async |u| u.users().update(&changed).await).await,
-        w.refusal(one, async |u| u.users().delete(foreign.id, foreign.version).await)
+        w.refusal(one, async |u| u.users().update(&changed).await)
             .await,
-        w.refusal(one, async |u| u.users().lock_row(foreign.id).await).await,
-        w.refusal(one, async |u| u.users().set_grant(foreign.id, grant, true).await)
+        w.refusal(one, async |u| {
+            u.users().delete(foreign.id, foreign.version).await
+        })
+        .await,
+        w.refusal(one, async |u| u.users().lock_row(foreign.id).await)
             .await,
+        w.refusal(one, async |u| {
+            u.users().set_grant(foreign.id, grant, true).await
+        })
+        .await,
     ];
     assert_eq!(kinds, [ErrorKind::NotFound; 4]);
     let withdrawn = w
-        .write(one, async |u| u.users().set_grant(foreign.id, grant, false).await)
+        .write(one, async |u| {
+            u.users().set_grant(foreign.id, grant, false).await
+        })
         .await;
     assert!(!withdrawn, "another tenant's user holds nothing here");
     twins.assert_unchanged(&w, &before, "another tenant").await;
@@ -238,14 +275,20 @@ pub(crate) async fn another_tenants_records_are_not_there(w: World) {
     };
     let one = &twins.one;
     let kinds = [
-        w.refusal(one, async |u| u.records().create(&theirs).await).await,
-        w.refusal(one, async |u| u.records().update(&changed).await).await,
-        w.refusal(one, async |u| u.records().delete(provider, foreign.id, 1).await)
+        w.refusal(one, async |u| u.records().create(&theirs).await)
             .await,
+        w.refusal(one, async |u| u.records().update(&changed).await)
+            .await,
+        w.refusal(one, async |u| {
+            u.records().delete(provider, foreign.id, 1).await
+        })
+        .await,
     ];
     assert_eq!(kinds, [ErrorKind::NotFound; 3]);
     let removed = w
-        .write(one, async |u| u.records().delete_by_user(provider, user).await)
+        .write(one, async |u| {
+            u.records().delete_by_user(provider, user).await
+        })
         .await;
     assert_eq!(removed, 0);
     twins.assert_unchanged(&w, &before, "another tenant").await;
@@ -260,7 +303,10 @@ pub(crate) async fn another_tenants_sessions_are_not_there(w: World) {
     };
     w.read(&twins.one, async |u| {
         assert_eq!(u.sessions().by_id(foreign.id).await?, None);
-        assert_eq!(u.sessions().list(&of_foreign, Page::first(9)).await?, vec![]);
+        assert_eq!(
+            u.sessions().list(&of_foreign, Page::first(9)).await?,
+            vec![]
+        );
         assert_eq!(u.sessions().count(&of_foreign).await?, 0);
         assert_eq!(u.sessions().count(&SessionFilter::default()).await?, 2);
         let own = u.sessions().by_id(twins.session.id).await?;
@@ -296,7 +342,9 @@ pub(crate) async fn another_tenants_audit_events_are_not_there(w: World) {
     let before = twins.picture(&w).await;
     let events = w
         .read(&twins.one, async |u| {
-            u.audit().list(&AuditFilter::default(), Page::first(9)).await
+            u.audit()
+                .list(&AuditFilter::default(), Page::first(9))
+                .await
         })
         .await;
     assert_eq!(events, vec![twins.event.clone()]);
@@ -325,9 +373,15 @@ pub(crate) async fn nothing_is_found_in_a_tenant_that_does_not_exist(w: World) {
         assert_eq!(u.users().by_id(twins.user.id).await?, None);
         assert_eq!(u.users().list(None, Page::first(9)).await?, vec![]);
         assert_eq!(u.users().holders(Grant::TenantAdministrator).await?, vec![]);
-        assert_eq!(u.records().by_user(&twins.provider, twins.user.id).await?, vec![]);
+        assert_eq!(
+            u.records().by_user(&twins.provider, twins.user.id).await?,
+            vec![]
+        );
         assert_eq!(u.sessions().count(&SessionFilter::default()).await?, 0);
-        let events = u.audit().list(&AuditFilter::default(), Page::first(9)).await?;
+        let events = u
+            .audit()
+            .list(&AuditFilter::default(), Page::first(9))
+            .await?;
         assert_eq!(events, vec![]);
         Ok(())
     })
@@ -340,10 +394,14 @@ pub(crate) async fn nothing_is_found_in_a_tenant_that_does_not_exist(w: World) {
     let kinds = [
         w.refusal(nowhere, async |u| u.users().create(&twins.new.user).await)
             .await,
-        w.refusal(nowhere, async |u| u.records().create(&record).await).await,
-        w.refusal(nowhere, async |u| u.tenants().lock_row(nowhere).await).await,
-        w.refusal(nowhere, async |u| u.tenants().put_settings(nowhere, &settings, 0).await)
+        w.refusal(nowhere, async |u| u.records().create(&record).await)
             .await,
+        w.refusal(nowhere, async |u| u.tenants().lock_row(nowhere).await)
+            .await,
+        w.refusal(nowhere, async |u| {
+            u.tenants().put_settings(nowhere, &settings, 0).await
+        })
+        .await,
     ];
     assert_eq!(kinds, [ErrorKind::NotFound; 4]);
 }

@@ -7,7 +7,8 @@ use crate::world::World;
 pub(crate) async fn a_counter_comes_back_as_it_was_stored(w: World) {
     let key = w.make.hash();
     let load = || async {
-        w.read(Scope::Platform, async |u| u.limits().load(&key).await).await
+        w.read(Scope::Platform, async |u| u.limits().load(&key).await)
+            .await
     };
     assert_eq!(load().await, None);
     let states = [
@@ -23,9 +24,15 @@ pub(crate) async fn a_counter_comes_back_as_it_was_stored(w: World) {
         },
     ];
     for state in states {
-        w.write(Scope::Platform, async |u| u.limits().store(&key, &state).await)
-            .await;
-        assert_eq!(load().await, Some(state), "over whatever was there, expired or not");
+        w.write(Scope::Platform, async |u| {
+            u.limits().store(&key, &state).await
+        })
+        .await;
+        assert_eq!(
+            load().await,
+            Some(state),
+            "over whatever was there, expired or not"
+        );
     }
 }
 
@@ -40,7 +47,8 @@ pub(crate) async fn a_counter_is_reached_from_every_scope(w: World) {
     for from in scopes {
         for to in scopes {
             let state = w.make.limit(5);
-            w.write(from, async |u| u.limits().store(&key, &state).await).await;
+            w.write(from, async |u| u.limits().store(&key, &state).await)
+                .await;
             let seen = w.read(to, async |u| u.limits().load(&key).await).await;
             assert_eq!(seen, Some(state));
             w.write(to, async |u| u.limits().clear(&key).await).await;
@@ -94,7 +102,9 @@ pub(crate) async fn counters_are_removed_from_the_millisecond_after_their_end(w:
         assert_eq!(removed, 1, "at {millis} ms");
         let mut left = Vec::new();
         for (key, _) in keys {
-            let seen = w.read(Scope::Platform, async |u| u.limits().load(&key).await).await;
+            let seen = w
+                .read(Scope::Platform, async |u| u.limits().load(&key).await)
+                .await;
             left.push(seen.is_some());
         }
         assert_eq!(left, expected, "at {millis} ms");
@@ -117,7 +127,9 @@ pub(crate) async fn expired_counters_are_removed_piece_by_piece(w: World) {
     for limit in [0, 2, 2, 2, u32::MAX] {
         let now = w.make.now();
         let count = w
-            .write(Scope::Platform, async |u| u.limits().delete_expired(now, limit).await)
+            .write(Scope::Platform, async |u| {
+                u.limits().delete_expired(now, limit).await
+            })
             .await;
         removed.push(count);
     }

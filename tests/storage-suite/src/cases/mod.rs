@@ -1,5 +1,23 @@
-//! The cases, one module per aggregate. Their list is in `list.rs`.
+//! The cases, one module per aggregate or rule. Their list is in `list.rs`.
 #![deny(dead_code)]
+
+mod audit;
+mod changes;
+mod closing;
+mod deletion;
+mod flows;
+mod grants;
+mod installation;
+mod isolation;
+mod limits;
+mod names;
+mod races;
+mod records;
+mod session_ends;
+mod sessions;
+mod tenants;
+mod units;
+mod users;
 
 use crate::hidden::Case;
 

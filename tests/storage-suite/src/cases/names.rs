@@ -3,7 +3,7 @@
 use gatelodge_core::{
     ErrorKind,
     model::{
-        AuditFilter, DisplayName, Email, Lock, NameKey, Session, SessionEnd, EndReason, Tenant,
+        AuditFilter, DisplayName, Email, EndReason, Lock, NameKey, Session, SessionEnd, Tenant,
         TenantName, User, UserName,
     },
     storage::{LimitState, Page, Record, Scope, StoredFlow},
@@ -50,13 +50,19 @@ pub(crate) async fn user_names_written_differently_are_one(w: World) {
     for (at, (one, other)) in SAME.into_iter().enumerate() {
         let acme = w.tenant(&format!("acme {at}")).await;
         let (first, second) = (w.make.user(one), w.make.user(other));
-        w.write(&acme, async |u| u.users().create(&first).await).await;
-        let kind = w.refusal(&acme, async |u| u.users().create(&second).await).await;
+        w.write(&acme, async |u| u.users().create(&first).await)
+            .await;
+        let kind = w
+            .refusal(&acme, async |u| u.users().create(&second).await)
+            .await;
         assert_eq!(kind, ErrorKind::AlreadyExists, "{one} and {other}");
         w.read(&acme, async |u| {
             let key = NameKey::of(other);
             let found = u.users().by_login(&key).await?;
-            assert!(found == Some(first.clone()), "{other} finds {one}, as it was written");
+            assert!(
+                found == Some(first.clone()),
+                "{other} finds {one}, as it was written"
+            );
             let found = u.users().list(Some(&key), Page::first(9)).await?;
             assert_eq!(found, vec![first.clone()], "a search for {other}");
             Ok(())
@@ -74,7 +80,9 @@ pub(crate) async fn user_names_written_alike_are_two(w: World) {
         }
         for user in &users {
             let key = user.user_name.key();
-            let found = w.read(&acme, async |u| u.users().by_login(&key).await).await;
+            let found = w
+                .read(&acme, async |u| u.users().by_login(&key).await)
+                .await;
             assert_eq!(found.as_ref(), Some(user), "{one} and {other}");
         }
     }
@@ -107,8 +115,20 @@ pub(crate) async fn tenant_names_written_alike_are_two(w: World) {
 pub(crate) async fn a_search_takes_every_character_literally(w: World) {
     let acme = w.tenant("acme").await;
     let names = [
-        "plain", "100%", "a_b", "axb", "back\\slash", "quo'te", "double\"quote", "st*r", "wh?t",
-        "[brackets]", "50%_off", "semi;colon", "$1", "a-b",
+        "plain",
+        "100%",
+        "a_b",
+        "axb",
+        "back\\slash",
+        "quo'te",
+        "double\"quote",
+        "st*r",
+        "wh?t",
+        "[brackets]",
+        "50%_off",
+        "semi;colon",
+        "$1",
+        "a-b",
     ];
     w.write(&acme, async |u| {
         for name in names {
@@ -120,9 +140,14 @@ pub(crate) async fn a_search_takes_every_character_literally(w: World) {
     let search = async |text: &str| {
         let key = NameKey::of(text);
         let found = w
-            .read(&acme, async |u| u.users().list(Some(&key), Page::first(99)).await)
+            .read(&acme, async |u| {
+                u.users().list(Some(&key), Page::first(99)).await
+            })
             .await;
-        let mut found: Vec<_> = found.iter().map(|user| user.user_name.to_string()).collect();
+        let mut found: Vec<_> = found
+            .iter()
+            .map(|user| user.user_name.to_string())
+            .collect();
         found.sort();
         found
     };
@@ -153,7 +178,10 @@ pub(crate) async fn a_search_among_tenants_takes_every_character_literally(w: Wo
                 u.tenants().list(Some(&key), Page::first(99)).await
             })
             .await;
-        let mut found: Vec<_> = found.iter().map(|tenant| tenant.display_name.as_str()).collect();
+        let mut found: Vec<_> = found
+            .iter()
+            .map(|tenant| tenant.display_name.as_str())
+            .collect();
         found.sort_unstable();
         let mut expected = display_names.to_vec();
         expected.retain(|name| name.contains(text));
@@ -172,7 +200,9 @@ pub(crate) async fn the_longest_names_are_kept_and_found(w: World) {
         };
         w.stored(tenant.clone()).await;
         let found = w
-            .read(Scope::Platform, async |u| u.tenants().by_name(&tenant.name.key()).await)
+            .read(Scope::Platform, async |u| {
+                u.tenants().by_name(&tenant.name.key()).await
+            })
             .await;
         assert_eq!(found, Some(tenant.clone()));
 
@@ -186,13 +216,17 @@ pub(crate) async fn the_longest_names_are_kept_and_found(w: World) {
             lock: Some(Lock::new(Some(letter.repeat(500)), None, w.make.now(), false).unwrap()),
             ..w.make.user("replaced")
         };
-        w.write(&tenant, async |u| u.users().create(&user).await).await;
+        w.write(&tenant, async |u| u.users().create(&user).await)
+            .await;
         w.read(&tenant, async |u| {
             for key in [user.user_name.key(), user.email.clone().unwrap().key()] {
                 let found = u.users().by_login(&key).await?;
                 assert!(found == Some(user.clone()), "{letter} comes back");
             }
-            let found = u.users().list(Some(&user.user_name.key()), Page::first(9)).await?;
+            let found = u
+                .users()
+                .list(Some(&user.user_name.key()), Page::first(9))
+                .await?;
             assert_eq!(found.len(), 1, "{letter} is found by a search");
             Ok(())
         })
@@ -205,7 +239,9 @@ pub(crate) async fn the_longest_names_are_kept_and_found(w: World) {
             id: w.make.user("again").id,
             ..again
         };
-        let kind = w.refusal(&tenant, async |u| u.users().create(&again).await).await;
+        let kind = w
+            .refusal(&tenant, async |u| u.users().create(&again).await)
+            .await;
         assert_eq!(kind, ErrorKind::AlreadyExists, "{letter} is taken");
     }
 }
@@ -218,7 +254,8 @@ pub(crate) async fn long_names_that_differ_at_their_end_are_two(w: World) {
             user_name: UserName::new(&name(end)).unwrap(),
             ..w.make.user("replaced")
         };
-        w.write(&acme, async |u| u.users().create(&user).await).await;
+        w.write(&acme, async |u| u.users().create(&user).await)
+            .await;
     }
 }
 
@@ -227,17 +264,31 @@ pub(crate) async fn a_record_carries_64_kib_of_any_bytes(w: World) {
     let mut random = vec![0; 64 * 1024];
     w.make.environment().fill(&mut random);
     let all: Vec<u8> = (0..=255).collect();
-    for sealed in [vec![], vec![0], all, vec![0; 64 * 1024], vec![255; 64 * 1024], random] {
+    for sealed in [
+        vec![],
+        vec![0],
+        all,
+        vec![0; 64 * 1024],
+        vec![255; 64 * 1024],
+        random,
+    ] {
         let record = Record {
             label: "鍵".repeat(100),
             sealed,
             ..w.make.record(&provider("password"), None)
         };
-        w.write(&acme, async |u| u.records().create(&record).await).await;
-        let seen = w
-            .read(&acme, async |u| u.records().by_id(&record.provider, record.id).await)
+        w.write(&acme, async |u| u.records().create(&record).await)
             .await;
-        assert!(seen == Some(record.clone()), "{} bytes come back", record.sealed.len());
+        let seen = w
+            .read(&acme, async |u| {
+                u.records().by_id(&record.provider, record.id).await
+            })
+            .await;
+        assert!(
+            seen == Some(record.clone()),
+            "{} bytes come back",
+            record.sealed.len()
+        );
     }
 }
 
@@ -278,7 +329,8 @@ pub(crate) async fn times_of_tenants_users_and_locks_come_back_exactly(w: World)
             created_at: now,
             ..w.make.user("ada")
         };
-        w.write(&tenant, async |u| u.users().create(&user).await).await;
+        w.write(&tenant, async |u| u.users().create(&user).await)
+            .await;
         w.read(&tenant, async |u| {
             assert_eq!(u.tenants().by_id(tenant.id).await?, Some(tenant.clone()));
             let seen = u.users().by_id(user.id).await?;

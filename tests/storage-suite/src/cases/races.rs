@@ -9,7 +9,7 @@ use gatelodge_core::{
 use super::sessions::end_now;
 use crate::{
     fixtures::provider,
-    world::{World, assert_one_winner, start_together},
+    world::{World, assert_one_winner, start_both, start_together},
 };
 
 /// How many units race.
@@ -30,7 +30,10 @@ pub(crate) async fn one_of_many_users_gets_the_name(w: World) {
 pub(crate) async fn one_of_many_users_gets_the_verified_address(w: World) {
     let acme = w.tenant("acme").await;
     let users: Vec<_> = (0..RACERS)
-        .map(|n| w.make.user_with_email(&format!("user {n}"), "ada@example.com", false))
+        .map(|n| {
+            w.make
+                .user_with_email(&format!("user {n}"), "ada@example.com", false)
+        })
         .collect();
     w.write(&acme, async |u| {
         for user in &users {
@@ -83,13 +86,16 @@ pub(crate) async fn one_of_many_records_gets_the_key(w: World) {
 pub(crate) async fn a_record_is_used_up_by_one_of_many(w: World) {
     let acme = w.tenant("acme").await;
     let record = w.make.record(&provider("link"), None);
-    w.write(&acme, async |u| u.records().create(&record).await).await;
+    w.write(&acme, async |u| u.records().create(&record).await)
+        .await;
     let results = w
         .race(&acme, RACERS, move |_, u| {
             let record = record.clone();
             Box::pin(async move {
                 u.records().by_id(&record.provider, record.id).await?;
-                u.records().delete(&record.provider, record.id, record.version).await
+                u.records()
+                    .delete(&record.provider, record.id, record.version)
+                    .await
             })
         })
         .await;
@@ -99,7 +105,8 @@ pub(crate) async fn a_record_is_used_up_by_one_of_many(w: World) {
 pub(crate) async fn a_record_is_changed_by_one_of_many(w: World) {
     let acme = w.tenant("acme").await;
     let record = w.make.record(&provider("totp"), None);
-    w.write(&acme, async |u| u.records().create(&record).await).await;
+    w.write(&acme, async |u| u.records().create(&record).await)
+        .await;
     let results = w
         .race(&acme, RACERS, move |_, u| {
             let record = record.clone();
@@ -111,7 +118,8 @@ pub(crate) async fn a_record_is_changed_by_one_of_many(w: World) {
 
 pub(crate) async fn a_flow_takes_one_of_many_steps(w: World) {
     let flow = w.make.flow();
-    w.write(Scope::Platform, async |u| u.flows().create(&flow).await).await;
+    w.write(Scope::Platform, async |u| u.flows().create(&flow).await)
+        .await;
     let stepped = flow.clone();
     let results = w
         .race(Scope::Platform, RACERS, move |_, u| {
@@ -124,14 +132,17 @@ pub(crate) async fn a_flow_takes_one_of_many_steps(w: World) {
         .await;
     assert_one_winner(&results, &[ErrorKind::Conflict]);
     let seen = w
-        .read(Scope::Platform, async |u| u.flows().by_handle(&flow.handle).await)
+        .read(Scope::Platform, async |u| {
+            u.flows().by_handle(&flow.handle).await
+        })
         .await;
     assert_eq!(seen.unwrap().version, 2);
 }
 
 pub(crate) async fn a_flow_is_deleted_by_one_of_many(w: World) {
     let flow = w.make.flow();
-    w.write(Scope::Platform, async |u| u.flows().create(&flow).await).await;
+    w.write(Scope::Platform, async |u| u.flows().create(&flow).await)
+        .await;
     let results = w
         .race(Scope::Platform, RACERS, move |_, u| {
             let handle = flow.handle;
@@ -145,7 +156,9 @@ pub(crate) async fn a_flow_is_deleted_by_one_of_many(w: World) {
 pub(crate) async fn a_value_is_stored_by_one_of_many(w: World) {
     for round in 0..2 {
         let version = w
-            .read(Scope::Platform, async |u| u.installation().value("key").await)
+            .read(Scope::Platform, async |u| {
+                u.installation().value("key").await
+            })
             .await
             .map_or(0, |value| value.version);
         let results = w
@@ -157,7 +170,9 @@ pub(crate) async fn a_value_is_stored_by_one_of_many(w: World) {
         assert_one_winner(&results, &[ErrorKind::Conflict]);
         let winner = results.iter().position(Result::is_ok).unwrap();
         let stored = w
-            .read(Scope::Platform, async |u| u.installation().value("key").await)
+            .read(Scope::Platform, async |u| {
+                u.installation().value("key").await
+            })
             .await
             .unwrap();
         assert_eq!(stored.value, [winner as u8], "round {round}");
@@ -168,7 +183,9 @@ pub(crate) async fn settings_are_stored_by_one_of_many(w: World) {
     let acme = w.tenant("acme").await;
     let id = acme.id;
     for _ in 0..2 {
-        let (settings, version) = w.read(&acme, async |u| u.tenants().settings(id).await).await;
+        let (settings, version) = w
+            .read(&acme, async |u| u.tenants().settings(id).await)
+            .await;
         let results = w
             .race(&acme, RACERS, move |_, u| {
                 let settings = settings.clone();
@@ -198,7 +215,8 @@ pub(crate) async fn one_of_many_sessions_gets_the_token(w: World) {
 pub(crate) async fn a_session_is_ended_by_one_of_many(w: World) {
     let acme = w.tenant("acme").await;
     let session = w.make.session(&acme, &w.make.user("ada"));
-    w.write(&acme, async |u| u.sessions().create(&session).await).await;
+    w.write(&acme, async |u| u.sessions().create(&session).await)
+        .await;
     let end = end_now(&w);
     let results = w
         .race(&acme, RACERS, move |racer, u| {
@@ -221,7 +239,11 @@ pub(crate) async fn every_try_is_counted(w: World) {
     let new = w.make.limit(0);
     let racers = (0..24).map(|racer| {
         // From every scope: the counter is one and the same.
-        let scope = if racer % 2 == 0 { Scope::Platform } else { Scope::Tenant(acme.id) };
+        let scope = if racer % 2 == 0 {
+            Scope::Platform
+        } else {
+            Scope::Tenant(acme.id)
+        };
         w.racer(scope, move |u| {
             Box::pin(async move {
                 let mut state = u.limits().load(&key).await?.unwrap_or(new);
@@ -233,7 +255,9 @@ pub(crate) async fn every_try_is_counted(w: World) {
     for result in start_together(racers.collect()).await {
         result.unwrap();
     }
-    let counted = w.read(Scope::Platform, async |u| u.limits().load(&key).await).await;
+    let counted = w
+        .read(Scope::Platform, async |u| u.limits().load(&key).await)
+        .await;
     assert_eq!(counted.unwrap().count, 24);
 }
 
@@ -245,7 +269,10 @@ pub(crate) async fn no_change_of_a_user_is_lost(w: World) {
     // Each racer reads and raises; whoever read too early tries again.
     while left > 0 {
         let id = ada.id;
-        let read = w.read(&acme, async |u| u.users().by_id(id).await).await.unwrap();
+        let read = w
+            .read(&acme, async |u| u.users().by_id(id).await)
+            .await
+            .unwrap();
         let results = w
             .race(&acme, left, move |_, u| {
                 let mut user = read.clone();
@@ -256,7 +283,10 @@ pub(crate) async fn no_change_of_a_user_is_lost(w: World) {
         assert_one_winner(&results, &[ErrorKind::Conflict]);
         left -= 1;
     }
-    let seen = w.read(&acme, async |u| u.users().by_id(ada.id).await).await.unwrap();
+    let seen = w
+        .read(&acme, async |u| u.users().by_id(ada.id).await)
+        .await
+        .unwrap();
     assert_eq!(seen.credential_epoch, RACERS as i64);
     assert_eq!(seen.version, 1 + RACERS as i64);
 }
@@ -281,7 +311,9 @@ pub(crate) async fn a_users_anchor_keeps_a_limit_on_sessions(w: World) {
         .await;
     let begun = results.iter().filter(|result| result.is_ok()).count();
     let count = w
-        .read(&acme, async |u| u.sessions().count(&SessionFilter::default()).await)
+        .read(&acme, async |u| {
+            u.sessions().count(&SessionFilter::default()).await
+        })
         .await;
     assert_eq!((begun, count), (3, 3));
 }
@@ -290,7 +322,9 @@ pub(crate) async fn a_tenants_anchor_keeps_the_last_administrator(w: World) {
     let acme = w.tenant("acme").await;
     let id = acme.id;
     let grant = Grant::TenantAdministrator;
-    let users: Vec<_> = (0..RACERS).map(|n| w.make.user(&format!("user {n}"))).collect();
+    let users: Vec<_> = (0..RACERS)
+        .map(|n| w.make.user(&format!("user {n}")))
+        .collect();
     w.write(&acme, async |u| {
         for user in &users {
             u.users().create(user).await?;
@@ -301,7 +335,11 @@ pub(crate) async fn a_tenants_anchor_keeps_the_last_administrator(w: World) {
     .await;
     let racers = users.into_iter().enumerate().map(|(at, user)| {
         let from_platform = at % 2 == 0;
-        let scope = if from_platform { Scope::Platform } else { Scope::Tenant(id) };
+        let scope = if from_platform {
+            Scope::Platform
+        } else {
+            Scope::Tenant(id)
+        };
         w.racer(scope, move |u| {
             Box::pin(async move {
                 if from_platform {
@@ -316,58 +354,73 @@ pub(crate) async fn a_tenants_anchor_keeps_the_last_administrator(w: World) {
         })
     });
     let results = start_together(racers.collect()).await;
-    let refused: Vec<_> = results.iter().filter_map(|result| result.as_ref().err()).collect();
+    let refused: Vec<_> = results
+        .iter()
+        .filter_map(|result| result.as_ref().err())
+        .collect();
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert_eq!(refused[0].kind(), ErrorKind::Refused);
-    let holders = w.read(&acme, async |u| u.users().holders(grant).await).await;
+    let holders = w
+        .read(&acme, async |u| u.users().holders(grant).await)
+        .await;
     assert_eq!(holders.len(), 1);
 }
 
 pub(crate) async fn a_tenant_gets_a_sub_tenant_or_is_deleted(w: World) {
-    for round in 0..4 {
+    for round in 0..8 {
         let master = w.tenant(&format!("master {round}")).await;
         let below = w.make.sub_tenant(&format!("below {round}"), &master);
         let made = below.clone();
         let gone = master.clone();
-        let results = start_together(vec![
+        let results = start_both(
+            round,
             w.racer(Scope::Platform, move |u| {
                 Box::pin(async move { u.tenants().create(&made).await })
             }),
             w.racer(Scope::Platform, move |u| {
                 Box::pin(async move { u.tenants().delete(gone.id, gone.version).await })
             }),
-        ])
+        )
         .await;
         assert_one_winner(&results, &[ErrorKind::NotFound, ErrorKind::Refused]);
         let tenants = w
-            .read(Scope::Platform, async |u| u.tenants().ancestors(below.id).await)
+            .read(Scope::Platform, async |u| {
+                u.tenants().ancestors(below.id).await
+            })
             .await;
-        let expected: Vec<Tenant> = if results[0].is_ok() { vec![master] } else { vec![] };
+        let expected: Vec<Tenant> = if results[0].is_ok() {
+            vec![master]
+        } else {
+            vec![]
+        };
         assert_eq!(tenants, expected);
     }
 }
 
 pub(crate) async fn nothing_is_made_in_a_tenant_that_is_deleted_meanwhile(w: World) {
-    for round in 0..4 {
+    for round in 0..8 {
         let tenant = w.tenant(&format!("acme {round}")).await;
         let ada = w.make.user("ada");
         let gone = tenant.clone();
         let user = ada.clone();
-        let results = start_together(vec![
+        let results = start_both(
+            round,
             w.racer(Scope::Tenant(tenant.id), move |u| {
                 Box::pin(async move { u.users().create(&user).await })
             }),
             w.racer(Scope::Platform, move |u| {
                 Box::pin(async move { u.tenants().delete(gone.id, gone.version).await })
             }),
-        ])
+        )
         .await;
         results[1].as_ref().unwrap();
         if let Err(error) = &results[0] {
             assert_eq!(error.kind(), ErrorKind::NotFound);
         }
         let users = w
-            .read(&tenant, async |u| u.users().list(None, Page::first(9)).await)
+            .read(&tenant, async |u| {
+                u.users().list(None, Page::first(9)).await
+            })
             .await;
         assert_eq!(users, vec![], "round {round}");
     }
@@ -375,27 +428,30 @@ pub(crate) async fn nothing_is_made_in_a_tenant_that_is_deleted_meanwhile(w: Wor
 
 pub(crate) async fn no_record_is_left_of_a_user_deleted_meanwhile(w: World) {
     let acme = w.tenant("acme").await;
-    for round in 0..4 {
+    for round in 0..8 {
         let ada = w.make.user("ada");
         let record = w.make.record(&provider("password"), Some(ada.id));
         w.write(&acme, async |u| u.users().create(&ada).await).await;
         let made = record.clone();
         let (id, version) = (ada.id, ada.version);
-        let results = start_together(vec![
+        let results = start_both(
+            round,
             w.racer(Scope::Tenant(acme.id), move |u| {
                 Box::pin(async move { u.records().create(&made).await })
             }),
             w.racer(Scope::Tenant(acme.id), move |u| {
                 Box::pin(async move { u.users().delete(id, version).await })
             }),
-        ])
+        )
         .await;
         results[1].as_ref().unwrap();
         if let Err(error) = &results[0] {
             assert_eq!(error.kind(), ErrorKind::NotFound);
         }
         let found = w
-            .read(&acme, async |u| u.records().by_id(&record.provider, record.id).await)
+            .read(&acme, async |u| {
+                u.records().by_id(&record.provider, record.id).await
+            })
             .await;
         assert_eq!(found, None, "round {round}");
     }
@@ -422,7 +478,9 @@ pub(crate) async fn what_has_expired_is_removed_once_by_many(w: World) {
         .await;
     let removed: u64 = results.into_iter().map(Result::unwrap).sum();
     let rest = w
-        .attempt(&acme, Mode::Write, async |u| u.records().delete_expired(now, 99).await)
+        .attempt(&acme, Mode::Write, async |u| {
+            u.records().delete_expired(now, 99).await
+        })
         .await;
     assert_eq!(removed + rest.unwrap(), 30, "each is counted once");
 }

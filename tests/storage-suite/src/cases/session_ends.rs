@@ -39,7 +39,10 @@ pub(crate) async fn a_session_ends_once_and_keeps_its_end(w: World) {
         at: w.make.at(5),
         reason: EndReason::Locked,
     };
-    let end = async |end| w.write(&acme, async |u| u.sessions().end(session.id, end).await).await;
+    let end = async |end| {
+        w.write(&acme, async |u| u.sessions().end(session.id, end).await)
+            .await
+    };
     assert!(end(first).await);
     assert!(!end(later).await);
     let expected = Session {
@@ -58,8 +61,10 @@ pub(crate) async fn all_but_one_session_of_a_user_end_together(w: World) {
         at: w.make.at(-9),
         reason: EndReason::SignedOut,
     };
-    w.write(&acme, async |u| u.sessions().end(third.id, signed_out).await)
-        .await;
+    w.write(&acme, async |u| {
+        u.sessions().end(third.id, signed_out).await
+    })
+    .await;
     let filter = SessionFilter {
         user: Some(kept.user),
         valid_at: None,
@@ -67,7 +72,8 @@ pub(crate) async fn all_but_one_session_of_a_user_end_together(w: World) {
     };
     let end = end_now(&w);
     let end_all = async || {
-        w.write(&acme, async |u| u.sessions().end_all(&filter, end).await).await
+        w.write(&acme, async |u| u.sessions().end_all(&filter, end).await)
+            .await
     };
     assert_eq!(end_all().await, 1, "one of them had ended before");
     assert_eq!(end_all().await, 0);
@@ -90,7 +96,8 @@ pub(crate) async fn all_valid_sessions_of_a_tenant_end_together(w: World) {
         expires_at: w.make.now(),
         ..w.make.session(&acme, &w.make.user("cleo"))
     };
-    w.write(&acme, async |u| u.sessions().create(&over).await).await;
+    w.write(&acme, async |u| u.sessions().create(&over).await)
+        .await;
     let filter = SessionFilter {
         valid_at: Some(w.make.now()),
         ..SessionFilter::default()
@@ -115,8 +122,10 @@ async fn touch(w: &World, touches: &[(TenantId, SessionId, Timestamp)]) {
             at: *at,
         })
         .collect();
-    w.write(Scope::Platform, async |u| u.sessions().touch(&touches).await)
-        .await;
+    w.write(Scope::Platform, async |u| {
+        u.sessions().touch(&touches).await
+    })
+    .await;
 }
 
 pub(crate) async fn activity_is_noted_for_sessions_of_all_tenants(w: World) {
@@ -157,7 +166,8 @@ pub(crate) async fn activity_of_an_ended_or_unknown_session_changes_nothing(w: W
     let (acme, other) = (w.tenant("acme").await, w.tenant("other").await);
     let [ended, live] = begin(&w, &acme, "ada").await;
     let end = end_now(&w);
-    w.write(&acme, async |u| u.sessions().end(ended.id, end).await).await;
+    w.write(&acme, async |u| u.sessions().end(ended.id, end).await)
+        .await;
     let at = w.make.at(7);
     let ghost = SessionId::generate(w.make.environment());
     touch(
@@ -175,8 +185,14 @@ pub(crate) async fn activity_of_an_ended_or_unknown_session_changes_nothing(w: W
         ..ended.clone()
     };
     assert_eq!(stored(&w, &acme, ended.id).await, expected);
-    assert_eq!(stored(&w, &acme, live.id).await, live, "named with another tenant");
-    let seen = w.read(&acme, async |u| u.sessions().by_id(ghost).await).await;
+    assert_eq!(
+        stored(&w, &acme, live.id).await,
+        live,
+        "named with another tenant"
+    );
+    let seen = w
+        .read(&acme, async |u| u.sessions().by_id(ghost).await)
+        .await;
     assert_eq!(seen, None);
     touch(&w, &[(acme.id, ghost, at), (acme.id, live.id, at)]).await;
     let touched = stored(&w, &acme, live.id).await.last_active_at;
@@ -184,8 +200,10 @@ pub(crate) async fn activity_of_an_ended_or_unknown_session_changes_nothing(w: W
 }
 
 async fn end_timed_out(w: &World, now: Timestamp, limit: u32) -> u64 {
-    w.write(Scope::Platform, async |u| u.sessions().end_timed_out(now, limit).await)
-        .await
+    w.write(Scope::Platform, async |u| {
+        u.sessions().end_timed_out(now, limit).await
+    })
+    .await
 }
 
 pub(crate) async fn a_timed_out_session_ended_the_moment_it_was_reached(w: World) {
@@ -216,10 +234,12 @@ pub(crate) async fn a_timed_out_session_ended_the_moment_it_was_reached(w: World
         (shape(&acme, 0, 3_600, 0), Some(0)),
         (shape(&acme, 0, 3_600, 1), None),
     ];
-    w.write(&acme, async |u| u.sessions().create(&ended).await).await;
+    w.write(&acme, async |u| u.sessions().create(&ended).await)
+        .await;
     for (session, _) in &sessions {
         let tenant = session.tenant;
-        w.write(tenant, async |u| u.sessions().create(session).await).await;
+        w.write(tenant, async |u| u.sessions().create(session).await)
+            .await;
     }
     assert_eq!(end_timed_out(&w, w.make.now(), 99).await, 6);
     assert_eq!(end_timed_out(&w, w.make.now(), 99).await, 0);
@@ -229,7 +249,9 @@ pub(crate) async fn a_timed_out_session_ended_the_moment_it_was_reached(w: World
             reason: EndReason::TimedOut,
         });
         let tenant = session.tenant;
-        let seen = w.read(tenant, async |u| u.sessions().by_id(session.id).await).await;
+        let seen = w
+            .read(tenant, async |u| u.sessions().by_id(session.id).await)
+            .await;
         let expected = Session {
             ended: expected,
             ..session
@@ -237,7 +259,11 @@ pub(crate) async fn a_timed_out_session_ended_the_moment_it_was_reached(w: World
         assert_eq!(seen, Some(expected));
     }
     assert_eq!(stored(&w, &acme, ended.id).await, ended, "an end is kept");
-    assert_eq!(end_timed_out(&w, w.make.at(1), 99).await, 2, "a millisecond later");
+    assert_eq!(
+        end_timed_out(&w, w.make.at(1), 99).await,
+        2,
+        "a millisecond later"
+    );
 }
 
 pub(crate) async fn ending_timed_out_sessions_agrees_with_the_model(w: World) {
@@ -269,7 +295,11 @@ pub(crate) async fn ending_timed_out_sessions_agrees_with_the_model(w: World) {
         for session in sessions {
             let expected = (!session.is_valid_at(now)).then(|| session.ends_at());
             let ended = stored(&w, &tenant, session.id).await.ended;
-            assert_eq!(ended.map(|end| end.at), expected, "at {millis} ms: {session:?}");
+            assert_eq!(
+                ended.map(|end| end.at),
+                expected,
+                "at {millis} ms: {session:?}"
+            );
         }
     }
 }
@@ -289,14 +319,17 @@ pub(crate) async fn an_ended_session_is_still_found_and_listed(w: World) {
     let acme = w.tenant("acme").await;
     let [session] = begin(&w, &acme, "ada").await;
     let end = end_now(&w);
-    w.write(&acme, async |u| u.sessions().end(session.id, end).await).await;
+    w.write(&acme, async |u| u.sessions().end(session.id, end).await)
+        .await;
     let expected = Session {
         ended: Some(end),
         ..session
     };
     let listed = w
         .read(&acme, async |u| {
-            u.sessions().list(&SessionFilter::default(), Page::first(9)).await
+            u.sessions()
+                .list(&SessionFilter::default(), Page::first(9))
+                .await
         })
         .await;
     assert_eq!(listed, vec![expected.clone()]);

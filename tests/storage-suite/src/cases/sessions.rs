@@ -3,8 +3,7 @@
 use gatelodge_core::{
     ErrorKind,
     model::{
-        ClientFacts, EndReason, Factor, FactorClass, Session, SessionEnd, SessionId, Tenant,
-        UserId,
+        ClientFacts, EndReason, Factor, FactorClass, Session, SessionEnd, SessionId, Tenant, UserId,
     },
     storage::{Page, Scope, SessionFilter},
 };
@@ -16,7 +15,8 @@ use crate::{
 };
 
 async fn create(w: &World, tenant: &Tenant, session: &Session) {
-    w.write(tenant, async |u| u.sessions().create(session).await).await;
+    w.write(tenant, async |u| u.sessions().create(session).await)
+        .await;
 }
 
 pub(crate) async fn a_session_comes_back_as_it_was_made(w: World) {
@@ -71,7 +71,9 @@ pub(crate) async fn a_session_comes_back_as_it_was_made(w: World) {
     }
     for session in sessions {
         create(&w, &acme, &session).await;
-        let seen = w.read(&acme, async |u| u.sessions().by_id(session.id).await).await;
+        let seen = w
+            .read(&acme, async |u| u.sessions().by_id(session.id).await)
+            .await;
         assert_eq!(seen, Some(session.clone()));
         let seen = w
             .read(Scope::Platform, async |u| {
@@ -96,7 +98,9 @@ pub(crate) async fn a_session_that_was_never_made_is_not_found(w: World) {
     })
     .await;
     let seen = w
-        .read(Scope::Platform, async |u| u.sessions().by_token(&ghost.token_hash).await)
+        .read(Scope::Platform, async |u| {
+            u.sessions().by_token(&ghost.token_hash).await
+        })
         .await;
     assert_eq!(seen, None);
 }
@@ -119,7 +123,9 @@ pub(crate) async fn a_taken_token_or_session_id_is_refused(w: World) {
         (&other, same_token(&other)),
         (&acme, same_id),
     ] {
-        let kind = w.refusal(tenant, async |u| u.sessions().create(&taken).await).await;
+        let kind = w
+            .refusal(tenant, async |u| u.sessions().create(&taken).await)
+            .await;
         assert_eq!(kind, ErrorKind::AlreadyExists);
     }
     let seen = w
@@ -149,7 +155,10 @@ pub(crate) async fn pages_of_sessions_make_up_the_whole_list(w: World) {
     for filter in [SessionFilter::default(), valid] {
         let listed = paged(
             |session: &Session| session.id,
-            async |page| w.read(&acme, async |u| u.sessions().list(&filter, page).await).await,
+            async |page| {
+                w.read(&acme, async |u| u.sessions().list(&filter, page).await)
+                    .await
+            },
         )
         .await;
         assert_eq!(listed, expected);
@@ -165,7 +174,8 @@ pub(crate) async fn a_page_stays_where_it_is_while_sessions_begin(w: World) {
     create(&w, &acme, &sessions[2]).await;
     let page = async |page: Page<SessionId>| {
         let all = SessionFilter::default();
-        w.read(&acme, async |u| u.sessions().list(&all, page).await).await
+        w.read(&acme, async |u| u.sessions().list(&all, page).await)
+            .await
     };
     assert_eq!(page(Page::first(2)).await, sessions[1..3]);
     for session in [&sessions[0], &sessions[3], &sessions[4]] {
@@ -210,7 +220,9 @@ fn shapes(w: &World, tenant: &Tenant) -> Vec<Session> {
 
 /// Every moment at which a shape can change, with the ones beside it.
 fn moments(w: &World) -> Vec<Timestamp> {
-    let borders = [-1_000, -1, 0, 1, 500, 999, 1_000, 1_001, 1_500, 60_000, 3_600_000];
+    let borders = [
+        -1_000, -1, 0, 1, 500, 999, 1_000, 1_001, 1_500, 60_000, 3_600_000,
+    ];
     let around = borders.into_iter().flat_map(|at| [at - 1, at, at + 1]);
     around.map(|millis| w.make.at(millis)).collect()
 }
@@ -276,8 +288,10 @@ pub(crate) async fn filters_of_sessions_hold_together(w: World) {
             valid_at: is_valid.then(|| w.make.now()),
             except: except.map(|at: usize| sessions[at].id),
         };
-        let mut expected: Vec<SessionId> =
-            expected.into_iter().map(|at: usize| sessions[at].id).collect();
+        let mut expected: Vec<SessionId> = expected
+            .into_iter()
+            .map(|at: usize| sessions[at].id)
+            .collect();
         expected.sort();
         let (listed, count) = w
             .read(&acme, async |u| {

@@ -10,7 +10,12 @@ use crate::world::{World, paged};
 
 pub(crate) async fn a_tenant_comes_back_as_it_was_made(w: World) {
     let master = w.tenant("master").await;
-    let lock = Lock::new(Some("unpaid".into()), Some(w.make.at(5)), w.make.now(), true);
+    let lock = Lock::new(
+        Some("unpaid".into()),
+        Some(w.make.at(5)),
+        w.make.now(),
+        true,
+    );
     let tenants = [
         w.make.tenant("plain"),
         w.make.sub_tenant("below", &master),
@@ -50,11 +55,20 @@ pub(crate) async fn a_tenant_that_was_never_made_is_not_found(w: World) {
     .await;
     let ghost = w.make.tenant("ghost");
     let kinds = [
-        w.refusal(Scope::Platform, async |u| u.tenants().update(&ghost).await).await,
-        w.refusal(Scope::Platform, async |u| u.tenants().delete(ghost.id, 1).await).await,
-        w.refusal(Scope::Platform, async |u| u.tenants().lock_row(ghost.id).await).await,
+        w.refusal(Scope::Platform, async |u| u.tenants().update(&ghost).await)
+            .await,
         w.refusal(Scope::Platform, async |u| {
-            u.tenants().put_settings(ghost.id, &TenantSettings::default(), 0).await
+            u.tenants().delete(ghost.id, 1).await
+        })
+        .await,
+        w.refusal(Scope::Platform, async |u| {
+            u.tenants().lock_row(ghost.id).await
+        })
+        .await,
+        w.refusal(Scope::Platform, async |u| {
+            u.tenants()
+                .put_settings(ghost.id, &TenantSettings::default(), 0)
+                .await
         })
         .await,
     ];
@@ -74,7 +88,9 @@ pub(crate) async fn a_taken_tenant_name_or_id_is_refused(w: World) {
         assert_eq!(kind, ErrorKind::AlreadyExists, "{}", taken.name);
     }
     let all = w
-        .read(Scope::Platform, async |u| u.tenants().list(None, Page::first(9)).await)
+        .read(Scope::Platform, async |u| {
+            u.tenants().list(None, Page::first(9)).await
+        })
         .await;
     assert_eq!(all, vec![acme]);
 }
@@ -95,7 +111,9 @@ pub(crate) async fn a_master_that_is_not_there_is_not_found(w: World) {
         .await;
     assert_eq!(kind, ErrorKind::NotFound);
     let found = w
-        .read(Scope::Platform, async |u| u.tenants().by_id(orphan.id).await)
+        .read(Scope::Platform, async |u| {
+            u.tenants().by_id(orphan.id).await
+        })
         .await;
     assert_eq!(found, None);
 }
@@ -114,7 +132,9 @@ pub(crate) async fn an_update_changes_name_display_name_and_lock_only(w: World) 
         ..changed.clone()
     };
     let updated = w
-        .write(Scope::Platform, async |u| u.tenants().update(&unwanted).await)
+        .write(Scope::Platform, async |u| {
+            u.tenants().update(&unwanted).await
+        })
         .await;
     assert_eq!(updated.version, 2);
     let expected = Tenant {
@@ -139,13 +159,17 @@ pub(crate) async fn a_tenant_updates_itself(w: World) {
         display_name: DisplayName::new("Acme").unwrap(),
         ..acme.clone()
     };
-    let updated = w.write(&acme, async |u| u.tenants().update(&changed).await).await;
+    let updated = w
+        .write(&acme, async |u| u.tenants().update(&changed).await)
+        .await;
     let expected = Tenant {
         version: 2,
         ..changed
     };
     assert_eq!(updated, expected);
-    let seen = w.read(&acme, async |u| u.tenants().by_id(acme.id).await).await;
+    let seen = w
+        .read(&acme, async |u| u.tenants().by_id(acme.id).await)
+        .await;
     assert_eq!(seen, Some(expected));
 }
 
@@ -166,7 +190,10 @@ pub(crate) async fn an_update_cannot_take_another_tenants_name(w: World) {
     let updated = w
         .write(Scope::Platform, async |u| u.tenants().update(&own).await)
         .await;
-    assert_eq!(updated.name, own.name, "its own name in other letters is free");
+    assert_eq!(
+        updated.name, own.name,
+        "its own name in other letters is free"
+    );
 }
 
 pub(crate) async fn a_stale_tenant_is_not_written(w: World) {
@@ -180,7 +207,9 @@ pub(crate) async fn a_stale_tenant_is_not_written(w: World) {
         ..acme.clone()
     };
     let current = w
-        .write(Scope::Platform, async |u| u.tenants().update(&changed).await)
+        .write(Scope::Platform, async |u| {
+            u.tenants().update(&changed).await
+        })
         .await;
     let kind = w
         .refusal(Scope::Platform, async |u| u.tenants().update(&lost).await)
@@ -188,7 +217,9 @@ pub(crate) async fn a_stale_tenant_is_not_written(w: World) {
     assert_eq!(kind, ErrorKind::Conflict);
     for version in [1, 3] {
         let kind = w
-            .refusal(Scope::Platform, async |u| u.tenants().delete(acme.id, version).await)
+            .refusal(Scope::Platform, async |u| {
+                u.tenants().delete(acme.id, version).await
+            })
             .await;
         assert_eq!(kind, ErrorKind::Conflict, "version {version}");
     }
@@ -207,8 +238,10 @@ pub(crate) async fn pages_of_tenants_make_up_the_whole_list(w: World) {
     let list = paged(
         |tenant: &Tenant| tenant.id,
         async |page| {
-            w.read(Scope::Platform, async |u| u.tenants().list(None, page).await)
-                .await
+            w.read(Scope::Platform, async |u| {
+                u.tenants().list(None, page).await
+            })
+            .await
         },
     )
     .await;
@@ -224,13 +257,21 @@ pub(crate) async fn a_page_stays_where_it_is_while_tenants_are_made(w: World) {
     for tenant in [&made[1], &made[2], &made[4]] {
         w.stored(tenant.clone()).await;
     }
-    let page = |page| w.read(Scope::Platform, async move |u| u.tenants().list(None, page).await);
+    let page = |page| {
+        w.read(Scope::Platform, async move |u| {
+            u.tenants().list(None, page).await
+        })
+    };
     assert_eq!(page(Page::first(2)).await, made[1..3]);
     for tenant in [&made[0], &made[3], &made[5]] {
         w.stored(tenant.clone()).await;
     }
     let next = page(Page::after(made[2].id, 9)).await;
-    assert_eq!(next, made[3..], "what was made before the page is not on the next");
+    assert_eq!(
+        next,
+        made[3..],
+        "what was made before the page is not on the next"
+    );
 }
 
 pub(crate) async fn tenants_are_searched_by_the_key_of_both_names(w: World) {
@@ -250,7 +291,11 @@ pub(crate) async fn tenants_are_searched_by_the_key_of_both_names(w: World) {
     assert_eq!(found("CM").await, vec![acme.clone()]);
     assert_eq!(found("STRASSE").await, vec![acme.clone()]);
     assert_eq!(found("umbrella c").await, vec![umbrella]);
-    assert_eq!(found("acmestr").await, vec![], "the names are searched one by one");
+    assert_eq!(
+        found("acmestr").await,
+        vec![],
+        "the names are searched one by one"
+    );
     assert_eq!(found("").await.len(), 2, "every name contains nothing");
     assert_eq!(found("x").await, vec![]);
 }
@@ -290,8 +335,14 @@ pub(crate) async fn ancestors_and_descendants_follow_four_levels(w: World) {
         })
         .await;
     }
-    let seen = w.read(&a, async |u| u.tenants().ancestors(d.id).await).await;
-    assert_eq!(seen, vec![], "a master does not see its sub-tenants from within");
+    let seen = w
+        .read(&a, async |u| u.tenants().ancestors(d.id).await)
+        .await;
+    assert_eq!(
+        seen,
+        vec![],
+        "a master does not see its sub-tenants from within"
+    );
     let seen = w.read(&d, async |u| u.tenants().by_id(c.id).await).await;
     assert_eq!(seen, None, "a master is an ancestor only");
 }
@@ -310,7 +361,9 @@ pub(crate) async fn a_tenant_with_sub_tenants_is_not_deleted(w: World) {
     delete(&below).await.unwrap();
     delete(&master).await.unwrap();
     let left = w
-        .read(Scope::Platform, async |u| u.tenants().list(None, Page::first(9)).await)
+        .read(Scope::Platform, async |u| {
+            u.tenants().list(None, Page::first(9)).await
+        })
         .await;
     assert_eq!(left, vec![]);
 }
@@ -324,9 +377,13 @@ pub(crate) async fn tenant_settings_come_back_as_they_were_stored(w: World) {
         .await
     };
     let stored = || async {
-        let inside = w.read(&acme, async |u| u.tenants().settings(acme.id).await).await;
+        let inside = w
+            .read(&acme, async |u| u.tenants().settings(acme.id).await)
+            .await;
         let outside = w
-            .read(Scope::Platform, async |u| u.tenants().settings(acme.id).await)
+            .read(Scope::Platform, async |u| {
+                u.tenants().settings(acme.id).await
+            })
             .await;
         assert_eq!(inside, outside);
         inside
@@ -342,7 +399,10 @@ pub(crate) async fn tenant_settings_come_back_as_they_were_stored(w: World) {
     assert_eq!(stored().await, (settings.clone(), first));
 
     for stale in [0, first + 1] {
-        let kind = put(&TenantSettings::default(), stale).await.unwrap_err().kind();
+        let kind = put(&TenantSettings::default(), stale)
+            .await
+            .unwrap_err()
+            .kind();
         assert_eq!(kind, ErrorKind::Conflict, "over version {stale}");
     }
     assert_eq!(stored().await, (settings, first));
@@ -355,7 +415,9 @@ pub(crate) async fn settings_that_were_never_stored_have_no_other_version(w: Wor
     let acme = w.tenant("acme").await;
     let kind = w
         .refusal(&acme, async |u| {
-            u.tenants().put_settings(acme.id, &TenantSettings::default(), 1).await
+            u.tenants()
+                .put_settings(acme.id, &TenantSettings::default(), 1)
+                .await
         })
         .await;
     assert_eq!(kind, ErrorKind::Conflict);
@@ -375,7 +437,9 @@ pub(crate) async fn a_tenant_reads_its_masters_settings_and_changes_its_own_only
         .await;
     }
     let limit = async |from: &Tenant, of: &Tenant| {
-        let (settings, _) = w.read(from, async |u| u.tenants().settings(of.id).await).await;
+        let (settings, _) = w
+            .read(from, async |u| u.tenants().settings(of.id).await)
+            .await;
         settings.session.limit
     };
     assert_eq!(limit(&c, &c).await, Some(3));
@@ -385,10 +449,16 @@ pub(crate) async fn a_tenant_reads_its_masters_settings_and_changes_its_own_only
     assert_eq!(limit(&a, &c).await, None, "nor is a sub-tenant");
     let kind = w
         .refusal(&c, async |u| {
-            u.tenants().put_settings(a.id, &TenantSettings::default(), 1).await
+            u.tenants()
+                .put_settings(a.id, &TenantSettings::default(), 1)
+                .await
         })
         .await;
-    assert_eq!(kind, ErrorKind::NotFound, "a master's settings can only be read");
+    assert_eq!(
+        kind,
+        ErrorKind::NotFound,
+        "a master's settings can only be read"
+    );
 }
 
 pub(crate) async fn an_anchor_is_there_for_every_unit_that_reaches_it(w: World) {
@@ -400,6 +470,8 @@ pub(crate) async fn an_anchor_is_there_for_every_unit_that_reaches_it(w: World) 
         })
         .await;
     }
-    let seen = w.read(&acme, async |u| u.tenants().by_id(acme.id).await).await;
+    let seen = w
+        .read(&acme, async |u| u.tenants().by_id(acme.id).await)
+        .await;
     assert_eq!(seen, Some(acme), "an anchor changes nothing");
 }

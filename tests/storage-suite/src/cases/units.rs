@@ -27,7 +27,11 @@ pub(crate) async fn a_unit_knows_its_scope(w: World) {
 pub(crate) async fn a_unit_without_a_statement_can_be_ended_either_way(w: World) {
     for mode in [Mode::Read, Mode::Write] {
         w.begin(Scope::Platform, mode).await.commit().await.unwrap();
-        w.begin(Scope::Platform, mode).await.rollback().await.unwrap();
+        w.begin(Scope::Platform, mode)
+            .await
+            .rollback()
+            .await
+            .unwrap();
         drop(w.begin(Scope::Platform, mode).await);
     }
     w.tenant("acme").await;
@@ -40,8 +44,17 @@ pub(crate) async fn a_unit_sees_its_own_writes(w: World) {
         u.users().create(&ada).await?;
         u.users().create(&bob).await?;
         assert_eq!(u.users().by_id(ada.id).await?, Some(ada.clone()));
-        let changed = u.users().update(&User { credential_epoch: 3, ..ada.clone() }).await?;
-        assert_eq!(u.users().by_login(&ada.user_name.key()).await?, Some(changed));
+        let changed = u
+            .users()
+            .update(&User {
+                credential_epoch: 3,
+                ..ada.clone()
+            })
+            .await?;
+        assert_eq!(
+            u.users().by_login(&ada.user_name.key()).await?,
+            Some(changed)
+        );
         u.users().delete(bob.id, bob.version).await?;
         let left = u.users().list(None, Page::first(9)).await?;
         assert_eq!(left.len(), 1, "the deleted user is no longer listed");
@@ -56,7 +69,10 @@ pub(crate) async fn no_write_is_seen_by_others_before_it_is_committed(w: World) 
     for operation in operations::writes() {
         for scope in operation.scopes(&twins) {
             let mut unit = w.begin(scope, Mode::Write).await;
-            operation.run(unit.as_mut(), &twins).await.expect(operation.name);
+            operation
+                .run(unit.as_mut(), &twins)
+                .await
+                .expect(operation.name);
             let by = format!("{} before commit", operation.name);
             twins.assert_unchanged(&w, &before, &by).await;
             unit.rollback().await.unwrap();
@@ -69,9 +85,14 @@ pub(crate) async fn every_write_is_seen_by_others_once_it_is_committed(w: World)
         let twins = Twins::stored(&w).await;
         let before = twins.picture(&w).await;
         let scope = operation.scopes(&twins).remove(0);
-        w.write(scope, async |u| operation.run(u, &twins).await).await;
+        w.write(scope, async |u| operation.run(u, &twins).await)
+            .await;
         let changed = twins.picture(&w).await.changed_since(&before);
-        assert!(!changed.is_empty(), "{} is not seen after commit", operation.name);
+        assert!(
+            !changed.is_empty(),
+            "{} is not seen after commit",
+            operation.name
+        );
     }
 }
 
@@ -90,7 +111,10 @@ async fn undone(w: &World, end: impl AsyncFn(Box<Unit>)) {
     for operation in operations::writes() {
         for scope in operation.scopes(&twins) {
             let mut unit = w.begin(scope, Mode::Write).await;
-            operation.run(unit.as_mut(), &twins).await.expect(operation.name);
+            operation
+                .run(unit.as_mut(), &twins)
+                .await
+                .expect(operation.name);
             end(unit).await;
             // A write unit of its own: by its turn the one before has ended.
             drop(w.begin(scope, Mode::Write).await);
@@ -129,10 +153,16 @@ pub(crate) async fn a_unit_dropped_at_any_await_point_leaves_all_or_nothing(w: W
         });
         let has_ended = cancelled_after(polls, work).await;
         let kept = w
-            .read(&tenant, async |u| u.users().list(None, Page::first(9)).await)
+            .read(&tenant, async |u| {
+                u.users().list(None, Page::first(9)).await
+            })
             .await;
         assert!(
-            if has_ended { kept.len() == 3 } else { [0, 3].contains(&kept.len()) },
+            if has_ended {
+                kept.len() == 3
+            } else {
+                [0, 3].contains(&kept.len())
+            },
             "dropped after {polls} polls, a unit of three writes left {}",
             kept.len()
         );
@@ -161,7 +191,8 @@ pub(crate) async fn a_cancelled_wait_for_a_unit_holds_nobody_up(w: World) {
     drop(waiting);
     first.commit().await.unwrap();
     let ada = w.make.user("ada");
-    w.write(&tenant, async |u| u.users().create(&ada).await).await;
+    w.write(&tenant, async |u| u.users().create(&ada).await)
+        .await;
 }
 
 /// A unit that made one user and then failed.
@@ -213,7 +244,12 @@ pub(crate) async fn a_read_unit_refuses_every_write(w: World) {
                 .attempt(scope, Mode::Read, async |u| operation.run(u, &twins).await)
                 .await;
             let kind = result.expect_err(operation.name).kind();
-            assert_eq!(kind, ErrorKind::Unsupported, "{} in a read unit", operation.name);
+            assert_eq!(
+                kind,
+                ErrorKind::Unsupported,
+                "{} in a read unit",
+                operation.name
+            );
         }
     }
     twins.assert_unchanged(&w, &before, "a read unit").await;
@@ -237,10 +273,14 @@ pub(crate) async fn a_read_unit_reads_everything(w: World) {
 pub(crate) async fn a_read_unit_sees_one_consistent_state(w: World) {
     let tenant = w.tenant("acme").await;
     let (ada, bob) = (w.make.user("ada"), w.make.user("bob"));
-    w.write(&tenant, async |u| u.users().create(&ada).await).await;
+    w.write(&tenant, async |u| u.users().create(&ada).await)
+        .await;
 
     let mut reader = w.begin(&tenant, Mode::Read).await;
-    assert_eq!(reader.users().by_id(ada.id).await.unwrap(), Some(ada.clone()));
+    assert_eq!(
+        reader.users().by_id(ada.id).await.unwrap(),
+        Some(ada.clone())
+    );
     w.write(&tenant, async |u| {
         u.users().create(&bob).await?;
         u.users().delete(ada.id, ada.version).await
@@ -251,7 +291,9 @@ pub(crate) async fn a_read_unit_sees_one_consistent_state(w: World) {
     reader.commit().await.unwrap();
 
     let seen = w
-        .read(&tenant, async |u| u.users().list(None, Page::first(9)).await)
+        .read(&tenant, async |u| {
+            u.users().list(None, Page::first(9)).await
+        })
         .await;
     assert_eq!(seen, vec![bob], "a later unit sees it");
 }
@@ -261,7 +303,9 @@ pub(crate) async fn a_read_unit_is_not_held_up_by_a_write_unit(w: World) {
     let ada = w.make.user("ada");
     let mut writer = w.begin(&tenant, Mode::Write).await;
     writer.users().create(&ada).await.unwrap();
-    let seen = w.read(&tenant, async |u| u.users().by_id(ada.id).await).await;
+    let seen = w
+        .read(&tenant, async |u| u.users().by_id(ada.id).await)
+        .await;
     assert_eq!(seen, None);
     writer.commit().await.unwrap();
 }
@@ -270,8 +314,11 @@ pub(crate) async fn what_a_commit_made_is_there_in_the_next_unit(w: World) {
     let tenant = w.tenant("acme").await;
     for number in 0..50 {
         let user = w.make.user(&format!("user {number}"));
-        w.write(&tenant, async |u| u.users().create(&user).await).await;
-        let seen = w.read(&tenant, async |u| u.users().by_id(user.id).await).await;
+        w.write(&tenant, async |u| u.users().create(&user).await)
+            .await;
+        let seen = w
+            .read(&tenant, async |u| u.users().by_id(user.id).await)
+            .await;
         assert_eq!(seen, Some(user), "user {number}");
     }
 }
@@ -290,7 +337,9 @@ pub(crate) async fn write_units_wait_for_their_turn(w: World) {
         result.expect("no write unit is turned away");
     }
     let kept = w
-        .read(&tenant, async |u| u.users().list(None, Page::first(99)).await)
+        .read(&tenant, async |u| {
+            u.users().list(None, Page::first(99)).await
+        })
         .await;
     assert_eq!(kept.len(), users.len());
 }

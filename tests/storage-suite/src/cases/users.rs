@@ -2,9 +2,7 @@
 
 use gatelodge_core::{
     ErrorKind,
-    model::{
-        DisplayName, Email, Lock, MustChange, NameKey, User, UserId, UserName, UserStatus,
-    },
+    model::{DisplayName, Email, Lock, MustChange, NameKey, User, UserId, UserName, UserStatus},
     storage::{Page, Scope},
 };
 
@@ -15,7 +13,8 @@ pub(crate) async fn a_user_comes_back_as_it_was_made(w: World) {
     let lock = Lock::new(Some("left".into()), Some(w.make.at(1)), w.make.now(), false);
     let users = [
         w.make.user("plain"),
-        w.make.user_with_email("unverified", "ada@example.com", false),
+        w.make
+            .user_with_email("unverified", "ada@example.com", false),
         User {
             display_name: DisplayName::new("Ada, Countess of Lovelace").unwrap(),
             status: UserStatus::Deactivated,
@@ -35,9 +34,16 @@ pub(crate) async fn a_user_comes_back_as_it_was_made(w: World) {
         },
     ];
     for user in users {
-        w.write(&acme, async |u| u.users().create(&user).await).await;
-        let seen = w.read(&acme, async |u| u.users().by_id(user.id).await).await;
-        assert!(seen == Some(user.clone()), "every field of {} comes back", user.user_name);
+        w.write(&acme, async |u| u.users().create(&user).await)
+            .await;
+        let seen = w
+            .read(&acme, async |u| u.users().by_id(user.id).await)
+            .await;
+        assert!(
+            seen == Some(user.clone()),
+            "every field of {} comes back",
+            user.user_name
+        );
     }
 }
 
@@ -52,9 +58,12 @@ pub(crate) async fn a_user_that_was_never_made_is_not_found(w: World) {
     })
     .await;
     let kinds = [
-        w.refusal(&acme, async |u| u.users().update(&ghost).await).await,
-        w.refusal(&acme, async |u| u.users().delete(ghost.id, 1).await).await,
-        w.refusal(&acme, async |u| u.users().lock_row(ghost.id).await).await,
+        w.refusal(&acme, async |u| u.users().update(&ghost).await)
+            .await,
+        w.refusal(&acme, async |u| u.users().delete(ghost.id, 1).await)
+            .await,
+        w.refusal(&acme, async |u| u.users().lock_row(ghost.id).await)
+            .await,
     ];
     assert_eq!(kinds, [ErrorKind::NotFound; 3]);
 }
@@ -68,7 +77,9 @@ pub(crate) async fn a_taken_user_name_or_id_is_refused(w: World) {
         ..w.make.user("another")
     };
     for taken in [w.make.user("Ada"), w.make.user("aDA"), same_id] {
-        let kind = w.refusal(&acme, async |u| u.users().create(&taken).await).await;
+        let kind = w
+            .refusal(&acme, async |u| u.users().create(&taken).await)
+            .await;
         assert_eq!(kind, ErrorKind::AlreadyExists, "{}", taken.user_name);
     }
     let users = w
@@ -81,7 +92,9 @@ pub(crate) async fn an_unverified_address_may_repeat(w: World) {
     let acme = w.tenant("acme").await;
     w.write(&acme, async |u| {
         for (name, is_verified) in [("ada", false), ("bob", true), ("cleo", false)] {
-            let user = w.make.user_with_email(name, "shared@example.com", is_verified);
+            let user = w
+                .make
+                .user_with_email(name, "shared@example.com", is_verified);
             u.users().create(&user).await?;
         }
         Ok(())
@@ -99,15 +112,23 @@ pub(crate) async fn a_verified_address_belongs_to_one_user(w: World) {
     })
     .await;
     let eve = w.make.user_with_email("eve", "ADA.L@example.com", true);
-    let kind = w.refusal(&acme, async |u| u.users().create(&eve).await).await;
+    let kind = w
+        .refusal(&acme, async |u| u.users().create(&eve).await)
+        .await;
     assert_eq!(kind, ErrorKind::AlreadyExists);
 
     let bob = User {
         email_verified: true,
         ..bob
     };
-    let kind = w.refusal(&acme, async |u| u.users().update(&bob).await).await;
-    assert_eq!(kind, ErrorKind::AlreadyExists, "neither by verifying it later");
+    let kind = w
+        .refusal(&acme, async |u| u.users().update(&bob).await)
+        .await;
+    assert_eq!(
+        kind,
+        ErrorKind::AlreadyExists,
+        "neither by verifying it later"
+    );
 
     let updated = w
         .write(&acme, async |u| {
@@ -127,7 +148,8 @@ pub(crate) async fn the_same_verified_address_is_free_in_another_tenant(w: World
     for name in ["one", "other"] {
         let tenant = w.tenant(name).await;
         let ada = w.make.user_with_email("ada", "ada@example.com", true);
-        w.write(&tenant, async |u| u.users().create(&ada).await).await;
+        w.write(&tenant, async |u| u.users().create(&ada).await)
+            .await;
     }
 }
 
@@ -147,7 +169,9 @@ pub(crate) async fn an_update_changes_everything_but_id_and_creation(w: World) {
         created_at: w.make.at(77),
         ..ada.clone()
     };
-    let updated = w.write(&acme, async |u| u.users().update(&changed).await).await;
+    let updated = w
+        .write(&acme, async |u| u.users().update(&changed).await)
+        .await;
     assert_eq!(updated.version, 2);
     let expected = User {
         created_at: ada.created_at,
@@ -156,7 +180,10 @@ pub(crate) async fn an_update_changes_everything_but_id_and_creation(w: World) {
     };
     w.read(&acme, async |u| {
         let seen = u.users().by_id(ada.id).await?;
-        assert!(seen == Some(expected.clone()), "every field but two is changed");
+        assert!(
+            seen == Some(expected.clone()),
+            "every field but two is changed"
+        );
         assert_eq!(u.users().by_login(&ada.user_name.key()).await?, None);
         let seen = u.users().by_login(&expected.user_name.key()).await?;
         assert_eq!(seen, Some(expected.clone()));
@@ -167,8 +194,13 @@ pub(crate) async fn an_update_changes_everything_but_id_and_creation(w: World) {
     plain.email = None;
     plain.lock = None;
     plain.must_change = None;
-    let updated = w.write(&acme, async |u| u.users().update(&plain).await).await;
-    assert_eq!((updated.version, updated.email, updated.lock), (3, None, None));
+    let updated = w
+        .write(&acme, async |u| u.users().update(&plain).await)
+        .await;
+    assert_eq!(
+        (updated.version, updated.email, updated.lock),
+        (3, None, None)
+    );
 }
 
 pub(crate) async fn an_update_cannot_take_another_users_name(w: World) {
@@ -184,7 +216,9 @@ pub(crate) async fn an_update_cannot_take_another_users_name(w: World) {
         ..bob.clone()
     };
     let taken = renamed("ADA");
-    let kind = w.refusal(&acme, async |u| u.users().update(&taken).await).await;
+    let kind = w
+        .refusal(&acme, async |u| u.users().update(&taken).await)
+        .await;
     assert_eq!(kind, ErrorKind::AlreadyExists);
     let own = renamed("BOB");
     let updated = w.write(&acme, async |u| u.users().update(&own).await).await;
@@ -200,8 +234,12 @@ pub(crate) async fn a_stale_user_is_not_written(w: World) {
         ..ada.clone()
     };
     let (first, second) = (with_epoch(1), with_epoch(2));
-    let current = w.write(&acme, async |u| u.users().update(&first).await).await;
-    let kind = w.refusal(&acme, async |u| u.users().update(&second).await).await;
+    let current = w
+        .write(&acme, async |u| u.users().update(&first).await)
+        .await;
+    let kind = w
+        .refusal(&acme, async |u| u.users().update(&second).await)
+        .await;
     assert_eq!(kind, ErrorKind::Conflict);
     for version in [0, 1, 3] {
         let kind = w
@@ -220,7 +258,8 @@ pub(crate) async fn a_user_signs_in_by_name_or_verified_address(w: World) {
     let named_like_an_address = w.make.user("Ada@Example.com");
     let by_login = async |login: &str| {
         let login = NameKey::of(login);
-        w.read(&acme, async |u| u.users().by_login(&login).await).await
+        w.read(&acme, async |u| u.users().by_login(&login).await)
+            .await
     };
     w.write(&acme, async |u| {
         u.users().create(&ada).await?;
@@ -231,10 +270,16 @@ pub(crate) async fn a_user_signs_in_by_name_or_verified_address(w: World) {
     assert_eq!(by_login("ADA@example.COM").await, Some(ada.clone()));
     assert_eq!(by_login("bob").await, Some(bob));
     assert_eq!(by_login("bob@example.com").await, None, "not verified");
-    w.write(&acme, async |u| u.users().create(&named_like_an_address).await)
-        .await;
+    w.write(&acme, async |u| {
+        u.users().create(&named_like_an_address).await
+    })
+    .await;
     let found = by_login("ada@example.com").await;
-    assert_eq!(found, Some(named_like_an_address), "a name goes before an address");
+    assert_eq!(
+        found,
+        Some(named_like_an_address),
+        "a name goes before an address"
+    );
     assert_eq!(by_login("ada").await, Some(ada));
 }
 
@@ -242,17 +287,32 @@ pub(crate) async fn no_login_text_is_too_odd_to_be_looked_up(w: World) {
     let acme = w.tenant("acme").await;
     let ada = w.make.user("ada");
     w.write(&acme, async |u| u.users().create(&ada).await).await;
-    for text in ["", "\0", "ada\0", "'; drop table users; --", "\\", "%", "a_a", "\u{fffd}"] {
+    for text in [
+        "",
+        "\0",
+        "ada\0",
+        "'; drop table users; --",
+        "\\",
+        "%",
+        "a_a",
+        "\u{fffd}",
+    ] {
         let login = NameKey::of(text);
-        let found = w.read(&acme, async |u| u.users().by_login(&login).await).await;
+        let found = w
+            .read(&acme, async |u| u.users().by_login(&login).await)
+            .await;
         assert_eq!(found, None, "{text:?}");
         let found = w
-            .read(Scope::Platform, async |u| u.users().candidates(&login).await)
+            .read(Scope::Platform, async |u| {
+                u.users().candidates(&login).await
+            })
             .await;
         assert_eq!(found, vec![], "{text:?}");
     }
     let long = NameKey::of(&"x".repeat(100_000));
-    let found = w.read(&acme, async |u| u.users().by_login(&long).await).await;
+    let found = w
+        .read(&acme, async |u| u.users().by_login(&long).await)
+        .await;
     assert_eq!(found, None);
 }
 
@@ -260,8 +320,10 @@ pub(crate) async fn at_most_two_candidates_are_named(w: World) {
     let mut expected = Vec::new();
     let login = NameKey::of("ADA@example.com");
     let candidates = || async {
-        w.read(Scope::Platform, async |u| u.users().candidates(&login).await)
-            .await
+        w.read(Scope::Platform, async |u| {
+            u.users().candidates(&login).await
+        })
+        .await
     };
     assert_eq!(candidates().await, vec![]);
     let by_address = w.make.user_with_email("ada", "ada@example.com", true);
@@ -275,7 +337,8 @@ pub(crate) async fn at_most_two_candidates_are_named(w: World) {
         ("fourth", &by_name, true),
     ] {
         let tenant = w.tenant(name).await;
-        w.write(&tenant, async |u| u.users().create(user).await).await;
+        w.write(&tenant, async |u| u.users().create(user).await)
+            .await;
         if can_sign_in {
             expected.push((tenant.id, user.id));
         }
@@ -296,9 +359,15 @@ pub(crate) async fn a_name_goes_before_an_address_among_candidates_too(w: World)
     .await;
     let login = NameKey::of("ada@example.com");
     let candidates = w
-        .read(Scope::Platform, async |u| u.users().candidates(&login).await)
+        .read(Scope::Platform, async |u| {
+            u.users().candidates(&login).await
+        })
         .await;
-    assert_eq!(candidates, vec![(acme.id, by_name.id)], "one tenant, one answer");
+    assert_eq!(
+        candidates,
+        vec![(acme.id, by_name.id)],
+        "one tenant, one answer"
+    );
 }
 
 pub(crate) async fn pages_of_users_make_up_the_whole_list(w: World) {
@@ -307,7 +376,8 @@ pub(crate) async fn pages_of_users_make_up_the_whole_list(w: World) {
     for number in 0..15 {
         let user = w.make.user(&format!("user {number}"));
         for tenant in [&acme, &other] {
-            w.write(tenant, async |u| u.users().create(&user).await).await;
+            w.write(tenant, async |u| u.users().create(&user).await)
+                .await;
         }
         made.push(user);
     }
@@ -316,7 +386,10 @@ pub(crate) async fn pages_of_users_make_up_the_whole_list(w: World) {
     for search in [None, Some(&key)] {
         let list = paged(
             |user: &User| user.id,
-            async |page| w.read(&acme, async |u| u.users().list(search, page).await).await,
+            async |page| {
+                w.read(&acme, async |u| u.users().list(search, page).await)
+                    .await
+            },
         )
         .await;
         assert_eq!(list, made);
@@ -351,7 +424,8 @@ pub(crate) async fn users_are_searched_by_the_key_of_name_display_name_and_addre
     let acme = w.tenant("acme").await;
     let ada = User {
         display_name: DisplayName::new("Gräfin Ａｄａ").unwrap(),
-        ..w.make.user_with_email("lovelace", "analyst@example.com", false)
+        ..w.make
+            .user_with_email("lovelace", "analyst@example.com", false)
     };
     let bob = w.make.user("bob");
     w.write(&acme, async |u| {
@@ -362,7 +436,9 @@ pub(crate) async fn users_are_searched_by_the_key_of_name_display_name_and_addre
     let found = async |search: &str| -> Vec<UserId> {
         let search = NameKey::of(search);
         let users = w
-            .read(&acme, async |u| u.users().list(Some(&search), Page::first(9)).await)
+            .read(&acme, async |u| {
+                u.users().list(Some(&search), Page::first(9)).await
+            })
             .await;
         users.iter().map(|user| user.id).collect()
     };

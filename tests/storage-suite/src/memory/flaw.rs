@@ -18,6 +18,8 @@ flaws! {
     LeaksTenants,
     /// A tenant unit lists and changes rows of other tenants.
     MixesTenants,
+    /// What is taken in one tenant is taken in all.
+    SharesNames,
     /// Platform methods work in tenant units.
     IgnoresScope,
     /// `enter` works in a tenant unit.

@@ -21,7 +21,7 @@ impl RecordRepository for MemoryUnit {
         self.write(|state, view| {
             let tenant = view.tenant()?;
             check_references(state, tenant, record, view)?;
-            let is_taken = view.key(&state.records, tenant, record.id).is_some();
+            let is_taken = state.records.contains_key(&(tenant, record.id));
             if is_taken && !view.has(Flaw::AcceptsDuplicates) {
                 return Err(taken("record id"));
             }
@@ -189,9 +189,10 @@ fn check_references(state: &State, own: TenantId, record: &Record, view: &View) 
 }
 
 fn check_key(state: &State, own: TenantId, record: &Record, view: &View) -> Result<()> {
-    let mut others = of_provider(state, own, &record.provider, view);
-    let is_taken = record.key.is_some()
-        && others.any(|other| other.id != record.id && other.key == record.key);
+    let mut others = state.records.iter().filter(|((tenant, id), other)| {
+        view.competes(*tenant, own) && *id != record.id && other.provider == record.provider
+    });
+    let is_taken = record.key.is_some() && others.any(|(_, other)| other.key == record.key);
     if is_taken && !view.has(Flaw::AcceptsDuplicates) {
         return Err(taken("record key"));
     }

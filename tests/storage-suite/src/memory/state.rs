@@ -97,6 +97,11 @@ impl View {
         row == own || self.has(Flaw::MixesTenants)
     }
 
+    /// Whether a unique text of a row stands in the way of another in `own`.
+    pub(super) fn competes(&self, row: TenantId, own: TenantId) -> bool {
+        row == own || self.has(Flaw::SharesNames)
+    }
+
     /// The full key of a row of `own`, if the row is there.
     pub(super) fn key<Id: Ord + Copy, T>(
         &self,

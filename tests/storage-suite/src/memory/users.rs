@@ -21,7 +21,7 @@ impl UserRepository for MemoryUnit {
             if !state.tenants.contains_key(&tenant) && !view.has(Flaw::IgnoresReferences) {
                 return Err(Error::not_found("tenant"));
             }
-            if view.key(&state.users, tenant, user.id).is_some() {
+            if state.users.contains_key(&(tenant, user.id)) {
                 return Err(taken("user id"));
             }
             let user = User {
@@ -239,7 +239,7 @@ fn check_unique(state: &State, own: TenantId, user: &Named<User>, view: &View) -
     let others = state
         .users
         .iter()
-        .filter(|((tenant, id), _)| *id != user.row.id && view.is_own(*tenant, own));
+        .filter(|((tenant, id), _)| *id != user.row.id && view.competes(*tenant, own));
     for (_, other) in others {
         if other.name == user.name {
             return Err(taken("user name"));

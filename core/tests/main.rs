@@ -1,0 +1,34 @@
+//! The behaviour of the engine and the services, seen through
+//! [`gatelodge_core::Platform`], on a storage in memory and with scripted
+//! providers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
+
+mod administrators;
+mod audit;
+mod duties;
+mod enrol;
+mod flows;
+mod keys;
+mod late_tenant;
+mod liars;
+mod limits;
+mod link;
+mod model;
+mod providers;
+mod redirect;
+mod second_factor;
+mod session_memory;
+mod sessions;
+mod set_up;
+mod sign_in;
+mod sign_up;
+mod steps;
+mod support;
+mod tenants;
+mod users;

@@ -1,0 +1,169 @@
+//! One's own account: this sign-in, all sessions, the ways to sign in.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use gatelodge_core::{
+    access::{Resource, action},
+    model::{ProviderId, Session, SessionId},
+    service::SignInMethod as Set,
+    storage::Page,
+};
+
+use super::{
+    frame::{Nav, label},
+    problem::PageProblem,
+    visit::{Answer, Visit, see_other},
+    words,
+};
+use crate::{
+    http::problem::{Code, Problem},
+    pages::views::{AccountView, CurrentSession, Link, SessionRow, SessionsBlock, SignInMethod},
+};
+
+/// More sessions than this are not shown one by one.
+pub(super) const SHOWN_SESSIONS: u32 = 200;
+
+pub(super) async fn show(visit: Visit) -> Answer {
+    let session = visit.session()?.clone();
+    let platform = visit.platform();
+    let sessions = platform.sessions();
+    let mut own = sessions
+        .list_own(visit.caller(), Page::first(SHOWN_SESSIONS))
+        .await?
+        .items;
+    // This one first, then the newest.
+    own.sort_by_key(|s| (s.id != session.session.id, std::cmp::Reverse(s.id)));
+    let methods = platform.accounts().sign_in_methods(visit.caller()).await?;
+    let others = own.len() > 1;
+    let rows = own.iter().map(|s| {
+        let end = (s.id != session.session.id).then_some("/account/sessions/end");
+        session_row(&visit, s, end)
+    });
+    let sessions = SessionsBlock {
+        rows: rows.collect::<Result<_, _>>()?,
+        end_many: others.then(|| visit.post("/account/sessions/end-others")),
+    };
+    let view = AccountView {
+        frame: visit.frame(Nav::Account)?,
+        display_name: session.user.display_name.to_string(),
+        user_name: session.user.user_name.to_string(),
+        tenant: label(&session.tenant),
+        current: current(&visit, &session.session)?,
+        sessions,
+        methods: methods
+            .iter()
+            .map(|method| sign_in_method(&visit, method))
+            .collect::<Result<_, _>>()?,
+        notice: visit.notice()?,
+        links: ways_on(&visit)?,
+    };
+    visit.page(StatusCode::OK, &view)
+}
+
+fn ways_on(visit: &Visit) -> Result<Vec<Link>, PageProblem> {
+    let own = visit.session()?.tenant.id;
+    if !visit.may(action::USER_LIST, &Resource::tenant(own)) {
+        return Ok(Vec::new());
+    }
+    let label = visit.t("account.manage_users")?;
+    Ok(vec![Link::new(visit.at("/console"), label)])
+}
+
+fn current(visit: &Visit, session: &Session) -> Result<CurrentSession, PageProblem> {
+    let idle = Duration::from_secs(u64::try_from(session.idle_seconds).unwrap_or(0));
+    Ok(CurrentSession {
+        signed_in_with: factors(visit, session)?,
+        signed_in_at: visit.time(session.auth_time())?,
+        ends: visit.time(session.expires_at)?,
+        idle: Some(words::length(visit.app.renderer(), idle)?),
+    })
+}
+
+/// What was used, by what it is called.
+fn factors(visit: &Visit, session: &Session) -> Result<String, PageProblem> {
+    let mut labels: Vec<String> = Vec::new();
+    for factor in &session.factors {
+        let configured = visit.platform().providers().provider(&factor.provider);
+        let label = configured.map_or_else(
+            || factor.amr.clone(),
+            |configured| configured.description.label.clone(),
+        );
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
+    Ok(labels.join(&visit.t("account.and")?))
+}
+
+/// A session in a list, with the button that ends it at `end`.
+pub(super) fn session_row(
+    visit: &Visit,
+    session: &Session,
+    end: Option<&str>,
+) -> Result<SessionRow, PageProblem> {
+    let agent = session.client.user_agent.as_deref();
+    let (kind, device) = words::device(visit.app.renderer(), agent)?;
+    let address = session.client.address.clone();
+    let own = visit.session()?.session.id;
+    Ok(SessionRow {
+        kind,
+        device,
+        address: match address {
+            Some(address) => address,
+            None => visit.t("sessions.no_address")?,
+        },
+        application: session.application.clone(),
+        started: visit.time(session.started_at)?,
+        last_active: visit.time(session.last_active_at)?,
+        current: session.id == own,
+        end: end.map(|path| visit.post(path).hidden("id", session.id.to_string())),
+    })
+}
+
+fn sign_in_method(visit: &Visit, method: &Set) -> Result<SignInMethod, PageProblem> {
+    let newest = method.credentials.iter().map(|c| c.created_at).max();
+    let enabled = newest.is_some();
+    let detail = match newest {
+        None => visit.t("account.method.none")?,
+        Some(at) if method.credentials.len() == 1 => {
+            let time = visit.time(at)?;
+            visit.tv("account.method.one", &[("when", &time.text)])?
+        }
+        Some(_) => {
+            let count = method.credentials.len().to_string();
+            visit.tv("account.method.many", &[("count", &count)])?
+        }
+    };
+    let key = if enabled { "account.method.change" } else { "account.method.set_up" };
+    let href = address(visit, &method.provider);
+    Ok(SignInMethod {
+        label: method.label.clone(),
+        detail: Some(detail),
+        enabled,
+        actions: vec![Link::new(href, visit.t(key)?)],
+    })
+}
+
+fn address(visit: &Visit, provider: &ProviderId) -> String {
+    visit.at(&format!("/account/sign-in-methods/{provider}"))
+}
+
+/// The session that a form names.
+pub(super) fn named_session(visit: &Visit) -> Result<SessionId, Problem> {
+    let named = visit.fields.text("id").unwrap_or_default();
+    named.parse().map_err(|_| Problem::new(Code::NotFound))
+}
+
+pub(super) async fn end_session(visit: Visit) -> Answer {
+    let id = named_session(&visit)?;
+    let sessions = visit.platform().sessions();
+    sessions.end_own(visit.caller(), id).await?;
+    Ok(see_other(&visit.at("/account?notice=session_ended")))
+}
+
+pub(super) async fn end_other_sessions(visit: Visit) -> Answer {
+    let sessions = visit.platform().sessions();
+    sessions.end_own_others(visit.caller()).await?;
+    Ok(see_other(&visit.at("/account?notice=sessions_ended")))
+}

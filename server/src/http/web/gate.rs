@@ -1,0 +1,409 @@
+//! Signing in, signing up, and changing a credential: three doors to the same
+//! engine. A flow is bound to the browser by its cookie; each step is a page,
+//! each answer a post that ends in the next page.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use gatelodge_core::{
+    Error, ErrorKind,
+    engine::{
+        Completed, FlowHandle, FlowState, FlowView, Progress, Reply, ReplyAnswer, StartFlow,
+        StepBody, Transport, local_path,
+    },
+    model::ProviderId,
+    provider::{FieldError, Intent, Role},
+    secret::Secret,
+    service::TenantRef,
+};
+
+use super::{
+    problem::PageProblem,
+    remember::{self, Remembered},
+    steps::{self, Again},
+    visit::{Answer, CSRF, Visit, see_other, with_parameter},
+};
+use crate::{
+    config::TenantOnForm,
+    http::{
+        cookies::{DEVICE, Jar},
+        flows::{bind, hand_over, handle_from, hold},
+        problem::{Code, Problem},
+    },
+};
+
+/// The hidden field that says that there is nothing to fill in.
+pub(super) const GO: &str = "gl-go";
+/// The hidden field that names the field whose value can be remembered.
+pub(super) const NAME_FIELD: &str = "gl-name";
+const REMEMBER: &str = "remember_name";
+
+/// Which door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    SignIn,
+    SignUp,
+    Account,
+}
+
+impl Gate {
+    /// Where its pages are.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::SignIn => "/sign-in",
+            Self::SignUp => "/sign-up",
+            Self::Account => "/account/flow",
+        }
+    }
+
+    /// Where one begins anew.
+    pub(super) fn start(self) -> &'static str {
+        match self {
+            Self::SignIn | Self::SignUp => self.path(),
+            Self::Account => "/account",
+        }
+    }
+
+    fn of(intent: Intent) -> Self {
+        match intent {
+            Intent::SignUp => Self::SignUp,
+            Intent::Enrol | Intent::Link | Intent::Reprove => Self::Account,
+            Intent::SignIn | Intent::Recover => Self::SignIn,
+        }
+    }
+}
+
+pub(super) async fn show_sign_in(visit: Visit) -> Answer {
+    show(visit, Gate::SignIn, Intent::SignIn).await
+}
+
+pub(super) async fn show_sign_up(visit: Visit) -> Answer {
+    show(visit, Gate::SignUp, Intent::SignUp).await
+}
+
+pub(super) async fn answer_sign_in(visit: Visit) -> Answer {
+    answer(visit, Gate::SignIn).await
+}
+
+pub(super) async fn answer_sign_up(visit: Visit) -> Answer {
+    answer(visit, Gate::SignUp).await
+}
+
+/// The present step of a flow that changes a credential.
+pub(super) async fn show_enrolment(visit: Visit) -> Answer {
+    visit.session()?;
+    match visit.query.filled("flow") {
+        Some(flow) => resume(&visit, Gate::Account, flow).await,
+        None => Ok(see_other(&visit.at("/account"))),
+    }
+}
+
+pub(super) async fn answer_enrolment(visit: Visit) -> Answer {
+    visit.session()?;
+    answer(visit, Gate::Account).await
+}
+
+/// Begins to set a way to sign in up, or to change it.
+pub(super) async fn start_enrolment(visit: Visit) -> Answer {
+    if visit.is_prefetch() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let session = visit.session()?;
+    let provider = ProviderId::new(visit.part("provider"));
+    let start = StartFlow {
+        intent: Intent::Enrol,
+        session: Some(session.clone()),
+        target: Some(provider.map_err(|_| Problem::new(Code::NotFound))?),
+        ..StartFlow::sign_in(Transport::Cookie)
+    };
+    let (view, jar) = begin(&visit, start).await?;
+    let mut response = see_other(&step_address(&visit, Gate::Account, &view.id));
+    jar.onto(response.headers_mut());
+    Ok(response)
+}
+
+/// The present step of the flow that the address names, of the browser's newest
+/// flow if nothing was answered in it yet, or of a new one.
+async fn show(visit: Visit, gate: Gate, intent: Intent) -> Answer {
+    if visit.is_prefetch() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    if let Some(flow) = visit.query.filled("flow") {
+        return resume(&visit, gate, flow).await;
+    }
+    let return_to = visit.query.filled("return_to");
+    if visit.requester.session.is_some() && visit.query.text("again") != Some("1") {
+        let wished = return_to.and_then(|path| local_path(path).ok());
+        return Ok(see_other(&wished.unwrap_or_else(|| visit.at("/account"))));
+    }
+    let tenant = sign_in_tenant(&visit);
+    if let Some(view) = untouched(&visit, gate, tenant.as_ref()).await? {
+        return steps::page(&visit, gate, &view, &Again::default()).await;
+    }
+    let start = StartFlow {
+        intent,
+        tenant,
+        return_to: return_to.map(str::to_owned),
+        ..StartFlow::sign_in(Transport::Cookie)
+    };
+    let (view, jar) = begin(&visit, start).await?;
+    let mut response = steps::page(&visit, gate, &view, &Again::default()).await?;
+    jar.onto(response.headers_mut());
+    Ok(response)
+}
+
+/// The tenant that the path or the configuration says.
+fn sign_in_tenant(visit: &Visit) -> Option<TenantRef> {
+    if let Some(tenant) = &visit.tenant {
+        return Some(TenantRef::Id(tenant.id));
+    }
+    let tenancy = &visit.app.config().tenancy;
+    let fixed = tenancy.sign_in_form == TenantOnForm::Default;
+    let name = tenancy.default_tenant.as_deref().filter(|_| fixed)?;
+    Some(TenantRef::parse(name))
+}
+
+async fn begin(visit: &Visit, start: StartFlow) -> Result<(FlowView, Jar), PageProblem> {
+    let engine = visit.platform().sign_in();
+    let started = engine.start(start, visit.requester.client()).await?;
+    let mut jar = visit.cookies.jar();
+    if let Some(binding) = &started.handle.binding {
+        bind(&mut jar, &visit.cookies, &started.handle.id, binding);
+    }
+    Ok((started.view, jar))
+}
+
+/// The browser's newest flow, if it is just what a new one would be.
+async fn untouched(
+    visit: &Visit,
+    gate: Gate,
+    tenant: Option<&TenantRef>,
+) -> Result<Option<FlowView>, PageProblem> {
+    let Some(newest) = visit.cookies.flows().max() else {
+        return Ok(None);
+    };
+    let handle = handle_from(&visit.cookies, newest);
+    let Ok(view) = look(visit, &handle).await else {
+        return Ok(None);
+    };
+    let named = match tenant {
+        None => None,
+        Some(tenant) => visit.platform().tenants().find(tenant).await?,
+    };
+    let return_to = visit.query.filled("return_to");
+    let same = Gate::of(view.intent) == gate
+        && view.tenant.as_deref() == named.as_ref().map(|tenant| tenant.name.as_str())
+        && view.return_to == return_to.and_then(|path| local_path(path).ok())
+        && return_to.is_some() == view.return_to.is_some()
+        && asks_who(&view);
+    Ok(Some(view).filter(|_| same))
+}
+
+/// Whether nobody has been named yet.
+pub(super) fn asks_who(view: &FlowView) -> bool {
+    let Some(StepBody::Choose { providers }) = view.step.as_ref().map(|step| &step.body) else {
+        return false;
+    };
+    let mut forms = providers.iter().filter_map(|offer| offer.form.as_ref());
+    forms.any(|form| form.fields.iter().any(|f| f.role == Role::Identifier))
+}
+
+/// A flow of this browser.
+async fn look(visit: &Visit, handle: &FlowHandle) -> Result<FlowView, Error> {
+    if handle.binding.is_none() {
+        return Err(Error::not_found("sign-in"));
+    }
+    let engine = visit.platform().sign_in();
+    engine.view(handle, visit.requester.client()).await
+}
+
+async fn resume(visit: &Visit, gate: Gate, flow: &str) -> Answer {
+    let signed_in = visit.requester.session.is_some();
+    let view = match look(visit, &handle_from(&visit.cookies, flow)).await {
+        Ok(view) => view,
+        // What was finished in another tab is no failure.
+        Err(error) if error.kind() == ErrorKind::NotFound && signed_in && gate != Gate::Account => {
+            return Ok(see_other(&visit.at("/account")));
+        }
+        Err(error) => return Err(lost(gate, error)),
+    };
+    let own = visit.tenant.as_ref().map(|tenant| tenant.name.as_str());
+    if own.is_some() && view.tenant.as_deref() != own {
+        return Err(lost(gate, Error::not_found("sign-in")));
+    }
+    if view.state == FlowState::Complete {
+        return Ok(see_other(&visit.at("/account")));
+    }
+    if Gate::of(view.intent) != gate {
+        let address = step_address(visit, Gate::of(view.intent), flow);
+        return Ok(see_other(&address));
+    }
+    steps::page(visit, gate, &view, &Again::default()).await
+}
+
+/// A flow that is over: begin anew.
+fn lost(gate: Gate, error: Error) -> PageProblem {
+    let gone = error.kind() == ErrorKind::NotFound;
+    let problem = PageProblem::from(error);
+    if gone {
+        problem.expired(gate.start())
+    } else {
+        problem
+    }
+}
+
+fn step_address(visit: &Visit, gate: Gate, flow: &str) -> String {
+    with_parameter(&visit.at(gate.path()), "flow", flow)
+}
+
+/// A step's form as it was sent.
+struct Given {
+    flow: String,
+    step: Option<String>,
+    provider: String,
+    answer: ReplyAnswer,
+    typed: BTreeMap<String, Secret>,
+    /// What was typed into the field that can be remembered, where that was
+    /// offered, and whether it is to be.
+    name: Option<(Secret, bool)>,
+}
+
+impl Given {
+    /// Takes the fields apart: ours, and the provider's.
+    fn take(visit: &mut Visit) -> Result<Self, Problem> {
+        let mut fields = std::mem::take(&mut visit.fields);
+        fields.take(CSRF);
+        let missing = || Problem::new(Code::InvalidRequest);
+        let mut own = |name: &str| fields.take(name).map(|value| value.expose().to_owned());
+        let flow = own("flow").ok_or_else(missing)?;
+        let provider = own("provider").ok_or_else(missing)?;
+        let step = own("step");
+        let (go, action) = (own(GO), own("action"));
+        let (name_field, ticked) = (own(NAME_FIELD), own(REMEMBER));
+        let typed = fields.into_values();
+        let name = name_field.and_then(|field| typed.get(&field).cloned());
+        Ok(Self {
+            flow,
+            step,
+            provider,
+            answer: match (go, action) {
+                (Some(_), _) => ReplyAnswer::Go,
+                (None, Some(action)) => ReplyAnswer::Action(action),
+                (None, None) => ReplyAnswer::Fields(typed.clone()),
+            },
+            typed,
+            name: name.map(|name| (name, ticked.is_some())),
+        })
+    }
+
+    fn reply(&self, visit: &Visit) -> Reply {
+        Reply {
+            step: self.step.clone(),
+            provider: self.provider.clone(),
+            answer: self.answer.clone(),
+            device: visit.cookies.value(DEVICE).cloned(),
+        }
+    }
+
+    /// Remembers the name that was accepted, or forgets what was remembered.
+    fn remember(&self, visit: &Visit, jar: &mut Jar, tenant: Option<&str>) {
+        match &self.name {
+            Some((name, true)) => Remembered {
+                tenant: tenant.map(str::to_owned),
+                user: name.expose().trim().to_owned(),
+            }
+            .store(jar),
+            Some((_, false)) => remember::forget(&visit.cookies, jar),
+            None => {}
+        }
+    }
+}
+
+/// Takes the answer to a step.
+async fn answer(mut visit: Visit, gate: Gate) -> Answer {
+    let given = Given::take(&mut visit)?;
+    let handle = handle_from(&visit.cookies, &given.flow);
+    if handle.binding.is_none() {
+        return Err(lost(gate, Error::not_found("sign-in")));
+    }
+    let engine = visit.platform().sign_in();
+    let reply = given.reply(&visit);
+    let progress = engine.answer(&handle, reply, visit.requester.client()).await;
+    match progress {
+        Ok(Progress::Next { view, binding }) => {
+            let mut jar = visit.cookies.jar();
+            if let Some(binding) = binding {
+                bind(&mut jar, &visit.cookies, &given.flow, &binding);
+                given.remember(&visit, &mut jar, view.tenant.as_deref());
+            }
+            let mut response = see_other(&step_address(&visit, gate, &given.flow));
+            jar.onto(response.headers_mut());
+            Ok(response)
+        }
+        Ok(Progress::Refused { view, hold_until }) => {
+            hold(&visit.app, hold_until).await;
+            refused(&visit, gate, &view, &given).await
+        }
+        Ok(Progress::Invalid { view, errors }) => {
+            invalid(&visit, gate, &view, &given, &errors).await
+        }
+        Ok(Progress::Complete(completed)) => complete(&visit, gate, &given, *completed).await,
+        // Answered already, in another tab or by a second click: on to what is asked now.
+        Err(error) if error.kind() == ErrorKind::Conflict => {
+            Ok(see_other(&step_address(&visit, gate, &given.flow)))
+        }
+        Err(error) => Err(lost(gate, error)),
+    }
+}
+
+/// The same page again, with one sentence that fits every reason.
+async fn refused(visit: &Visit, gate: Gate, view: &FlowView, given: &Given) -> Answer {
+    let again = Again {
+        status: StatusCode::UNAUTHORIZED,
+        provider: Some(&given.provider),
+        typed: Some(&given.typed),
+        remember: given.name.as_ref().map(|(_, ticked)| *ticked),
+        error: Some(visit.t("flow.refused")?),
+        errors: &[],
+    };
+    let mut response = steps::page(visit, gate, view, &again).await?;
+    // RFC 9110 section 15.5.2 demands one; browsers ask nothing because of this one.
+    let headers = response.headers_mut();
+    headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    Ok(response)
+}
+
+async fn invalid(
+    visit: &Visit,
+    gate: Gate,
+    view: &FlowView,
+    given: &Given,
+    errors: &[FieldError],
+) -> Answer {
+    let again = Again {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        provider: Some(&given.provider),
+        typed: Some(&given.typed),
+        remember: given.name.as_ref().map(|(_, ticked)| *ticked),
+        error: None,
+        errors,
+    };
+    steps::page(visit, gate, view, &again).await
+}
+
+/// The session's cookies, and on to where the person wanted to go.
+async fn complete(visit: &Visit, gate: Gate, given: &Given, completed: Completed) -> Answer {
+    let cookies = &visit.cookies;
+    let mut jar = hand_over(&visit.app, &visit.requester, cookies, &given.flow, &completed).await;
+    given.remember(visit, &mut jar, Some(completed.tenant.name.as_str()));
+    let to = completed.return_to.unwrap_or_else(|| match gate {
+        Gate::Account => visit.at("/account?notice=credential_changed"),
+        Gate::SignIn | Gate::SignUp => visit.at("/account"),
+    });
+    let mut response: Response = see_other(&to);
+    jar.onto(response.headers_mut());
+    Ok(response)
+}

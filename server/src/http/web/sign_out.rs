@@ -1,0 +1,68 @@
+//! Leaving.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+
+use super::{
+    frame::{Nav, label},
+    visit::{Answer, Visit},
+};
+use crate::{
+    http::cookies::{CURRENT, flow_name, session_name, tag},
+    pages::views::{ConfirmView, Link, SignedOutView},
+};
+
+/// Asks: a link alone must not sign anybody out.
+pub(super) async fn ask(visit: Visit) -> Answer {
+    if visit.requester.session.is_none() {
+        return signed_out(&visit);
+    }
+    let view = ConfirmView {
+        frame: visit.frame(Nav::Nowhere)?,
+        title: visit.t("sign_out.title")?,
+        text: visit.t("sign_out.text")?,
+        consequences: Vec::new(),
+        post: visit.post("/sign-out"),
+        fields: Vec::new(),
+        confirm: visit.t("frame.sign_out")?,
+        danger: false,
+        cancel: Link::new(visit.at("/account"), visit.t("console.cancel")?),
+        error: None,
+    };
+    visit.page(StatusCode::OK, &view)
+}
+
+/// Ends the session and takes back what the browser holds of it.
+pub(super) async fn sign_out(visit: Visit) -> Answer {
+    let mut jar = visit.cookies.jar();
+    if let Some(session) = &visit.requester.session {
+        visit.platform().sessions().sign_out(visit.caller()).await?;
+        let tag = tag(session.tenant.id);
+        jar.remove(&session_name(&tag));
+        if visit.cookies.value(CURRENT).is_some_and(|current| current.expose() == tag) {
+            jar.remove(CURRENT);
+        }
+    }
+    for flow in visit.cookies.flows() {
+        jar.remove(&flow_name(flow));
+    }
+    let mut response = signed_out(&visit)?;
+    let headers = response.headers_mut();
+    headers.insert(
+        HeaderName::from_static("clear-site-data"),
+        HeaderValue::from_static("\"cache\", \"storage\""),
+    );
+    jar.onto(headers);
+    Ok(response)
+}
+
+fn signed_out(visit: &Visit) -> Answer {
+    let session = visit.requester.session.as_ref();
+    let tenant = session.map(|session| &session.tenant).or(visit.tenant.as_ref());
+    let view = SignedOutView {
+        frame: visit.gate_frame(),
+        tenant: tenant.map(label),
+        text: None,
+        sign_in: Some(visit.at("/sign-in")),
+    };
+    visit.page(StatusCode::OK, &view)
+}

@@ -1,0 +1,404 @@
+//! A step of a flow as a page.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use gatelodge_core::{
+    engine::{FlowView, Offer, StepBody},
+    provider::{self, Form, Role},
+    secret::Secret,
+    service::TenantRef,
+};
+
+use super::{
+    gate::{GO, Gate, NAME_FIELD, asks_who},
+    frame::Nav,
+    problem::PageProblem,
+    remember::Remembered,
+    visit::{Answer, Visit, with_parameter},
+};
+use crate::pages::views::{
+    Action, ActionStyle, DisplayItem, Field, FieldKind, FlowView as View, Link, Method,
+    MethodKind, Post, Shown, StepForm, TenantLabel,
+};
+
+const TENANT: &str = "tenant";
+
+/// What a page shows of an answer that did not lead on.
+pub(super) struct Again<'a> {
+    pub(super) status: StatusCode,
+    /// Who was answered.
+    pub(super) provider: Option<&'a str>,
+    /// What was filled in.
+    pub(super) typed: Option<&'a BTreeMap<String, Secret>>,
+    /// Whether the name was to be remembered.
+    pub(super) remember: Option<bool>,
+    /// What to say of it.
+    pub(super) error: Option<String>,
+    /// What to say of its fields.
+    pub(super) errors: &'a [provider::FieldError],
+}
+
+impl Default for Again<'_> {
+    fn default() -> Self {
+        Self {
+            status: StatusCode::OK,
+            provider: None,
+            typed: None,
+            remember: None,
+            error: None,
+            errors: &[],
+        }
+    }
+}
+
+/// The page of a flow's present step.
+pub(super) async fn page(visit: &Visit, gate: Gate, flow: &FlowView, again: &Again<'_>) -> Answer {
+    let sheet = Sheet {
+        visit,
+        gate,
+        flow,
+        again,
+        remembered: remembered(visit, gate, flow),
+        first: asks_who(flow),
+    };
+    let mut view = View::new(sheet.title()?);
+    view.frame = match gate {
+        Gate::Account => visit.frame(Nav::Account)?,
+        Gate::SignIn | Gate::SignUp => visit.gate_frame(),
+    };
+    view.tenant = flow.tenant.as_ref().map(|name| {
+        let shown = flow.tenant_display_name.as_ref().unwrap_or(name);
+        TenantLabel::new(name, shown)
+    });
+    view.notice = visit.notice()?;
+    view.error.clone_from(&again.error);
+    sheet.fill(&mut view)?;
+    sheet.errors(&mut view);
+    view.links = sheet.links().await?;
+    visit.page(again.status, &view)
+}
+
+fn remembered(visit: &Visit, gate: Gate, flow: &FlowView) -> Option<Remembered> {
+    let offered = visit.app.config().pages.remember_name && gate == Gate::SignIn;
+    let names = Remembered::read(&visit.cookies).filter(|_| offered)?;
+    names.fits(flow.tenant.as_deref()).then_some(names)
+}
+
+/// Everything that decides how a step looks.
+struct Sheet<'a> {
+    visit: &'a Visit,
+    gate: Gate,
+    flow: &'a FlowView,
+    again: &'a Again<'a>,
+    remembered: Option<Remembered>,
+    /// Whether nobody has been named yet.
+    first: bool,
+}
+
+impl Sheet<'_> {
+    fn title(&self) -> Result<String, PageProblem> {
+        let body = self.flow.step.as_ref().map(|step| &step.body);
+        let key = match (self.gate, body) {
+            (_, Some(StepBody::Prompt { provider, .. })) if provider == "duty:choose-tenant" => {
+                "flow.choose_tenant.title"
+            }
+            (_, Some(StepBody::Prompt { provider, .. })) if provider.starts_with("duty:") => {
+                "flow.duty.title"
+            }
+            (Gate::SignUp, _) => "flow.sign_up.title",
+            (Gate::Account, Some(StepBody::Prompt { provider, .. })) => {
+                let label = self.label(provider);
+                return self.visit.tv("flow.set_up.title", &[("method", &label)]);
+            }
+            (Gate::SignIn, _) if self.first => "flow.sign_in.title",
+            (Gate::SignIn, Some(StepBody::Choose { .. })) | (Gate::Account, _) => {
+                "flow.second_step.title"
+            }
+            (Gate::SignIn, _) => "flow.sign_in.title",
+        };
+        self.visit.t(key)
+    }
+
+    fn label(&self, provider: &str) -> String {
+        let registry = self.visit.platform().providers();
+        let configured = gatelodge_core::model::ProviderId::new(provider)
+            .ok()
+            .and_then(|id| registry.provider(&id));
+        configured.map_or_else(
+            || provider.to_owned(),
+            |configured| configured.description.label.clone(),
+        )
+    }
+
+    fn fill(&self, view: &mut View) -> Result<(), PageProblem> {
+        let Some(step) = &self.flow.step else {
+            return Ok(());
+        };
+        match &step.body {
+            StepBody::Choose { providers } => {
+                for offer in providers {
+                    view.methods.extend(self.offer(offer)?);
+                }
+                let scripted = providers.iter().any(|offer| offer.challenge.is_some());
+                if scripted || view.methods.is_empty() {
+                    let key = if scripted { "flow.needs_script" } else { "flow.no_way" };
+                    view.intro = Some(self.visit.t(key)?);
+                }
+            }
+            StepBody::Prompt { provider, form } => {
+                let kind = self.form(provider, form)?;
+                view.methods.push(self.method(provider, kind, Some(form)));
+            }
+            StepBody::Redirect { provider, url } => self.redirect(view, provider, url)?,
+            StepBody::Wait { provider, .. } => {
+                let message = self.visit.t("flow.wait")?;
+                let kind = MethodKind::Wait { message };
+                view.methods.push(self.method(provider, kind, None));
+            }
+            StepBody::Challenge { .. } => view.intro = Some(self.visit.t("flow.needs_script")?),
+        }
+        Ok(())
+    }
+
+    fn offer(&self, offer: &Offer) -> Result<Option<Method>, PageProblem> {
+        Ok(match (&offer.form, &offer.challenge) {
+            (Some(form), _) => {
+                let kind = self.form(&offer.id, form)?;
+                Some(self.method(&offer.id, kind, Some(form)))
+            }
+            (None, Some(_)) => None,
+            (None, None) => {
+                let mut method = self.method(&offer.id, MethodKind::Redirect, None);
+                let values = [("method", offer.label.as_str())];
+                method.label = self.visit.tv("flow.continue_with", &values)?;
+                Some(method)
+            }
+        })
+    }
+
+    /// To a third party: by a link, since a form may not lead to another host.
+    fn redirect(&self, view: &mut View, provider: &str, url: &str) -> Result<(), PageProblem> {
+        let parsed = url::Url::parse(url).ok();
+        if !parsed.is_some_and(|url| matches!(url.scheme(), "https" | "http")) {
+            let error = gatelodge_core::Error::internal("a provider leads to no web address");
+            return Err(error.into());
+        }
+        let label = self.label(provider);
+        let values = [("method", label.as_str())];
+        let href = url.to_owned();
+        let mut method = self.method(provider, MethodKind::Link { href }, None);
+        method.label = self.visit.tv("flow.continue_with", &values)?;
+        view.methods.push(method);
+        Ok(())
+    }
+
+    fn method(&self, provider: &str, kind: MethodKind, form: Option<&Form>) -> Method {
+        let step = self.flow.step.as_ref();
+        let mut post = match self.gate {
+            Gate::Account => self.visit.post(self.gate.path()),
+            Gate::SignIn | Gate::SignUp => Post::new(self.visit.at(self.gate.path())),
+        };
+        post = post
+            .hidden("flow", &self.flow.id)
+            .hidden("step", step.map_or("", |step| step.id.as_str()))
+            .hidden("provider", provider);
+        if form.is_none() {
+            post = post.hidden(GO, "1");
+        }
+        let identifier = form.and_then(|form| identifier(form).map(|f| f.name.clone()));
+        let offered = self.visit.app.config().pages.remember_name && self.gate == Gate::SignIn;
+        let identifier = identifier.filter(|_| offered);
+        let ticked = self.again.remember.unwrap_or(self.remembered.is_some());
+        let remember_name = identifier.as_ref().map(|_| ticked);
+        if let Some(identifier) = identifier {
+            post = post.hidden(NAME_FIELD, identifier);
+        }
+        Method {
+            id: provider.to_owned(),
+            label: self.label(provider),
+            post,
+            tenant_field: None,
+            remember_name,
+            kind,
+        }
+    }
+
+    fn form(&self, provider: &str, form: &Form) -> Result<MethodKind, PageProblem> {
+        let answered = self.again.provider == Some(provider);
+        let fields = form.fields.iter().map(|field| {
+            let mut shown = field_view(field);
+            if let Some(value) = self.value(field, answered) {
+                shown.value = Some(value);
+            }
+            if answered {
+                let mut errors = self.again.errors.iter();
+                let error = errors.find(|error| error.field == field.name);
+                shown.error = error.map(|error| error.message.clone());
+            }
+            shown
+        });
+        Ok(MethodKind::Form {
+            form: StepForm {
+                message: form.message.clone(),
+                fields: fields.collect(),
+                display: form.display.iter().flat_map(display).collect(),
+                actions: self.actions(form)?,
+            },
+        })
+    }
+
+    /// What a field holds: what was typed, else what is remembered. Never a secret.
+    fn value(&self, field: &provider::Field, answered: bool) -> Option<String> {
+        let open = matches!(field.role, Role::Identifier | Role::Other)
+            && !matches!(
+                field.kind,
+                provider::FieldKind::Password
+                    | provider::FieldKind::NewPassword
+                    | provider::FieldKind::Code
+            );
+        if !open {
+            return None;
+        }
+        if let Some(typed) = self.again.typed.filter(|_| answered) {
+            return typed.get(&field.name).map(|v| v.expose().to_owned());
+        }
+        let remembered = self.remembered.as_ref();
+        if field.role == Role::Identifier && self.gate == Gate::SignIn {
+            return remembered.map(|names| names.user.clone());
+        }
+        let asks_tenant = field.name == TENANT && field.choices.is_empty();
+        if asks_tenant {
+            let tenancy = &self.visit.app.config().tenancy;
+            let names = remembered.and_then(|names| names.tenant.clone());
+            return names.or_else(|| tenancy.default_tenant.clone());
+        }
+        None
+    }
+
+    fn actions(&self, form: &Form) -> Result<Vec<Action>, PageProblem> {
+        let mut actions = Vec::new();
+        let own_way = form.actions.iter().any(|a| a.style == provider::ActionStyle::Primary);
+        if !form.fields.is_empty() || !own_way {
+            let key = match self.gate {
+                Gate::SignUp => "flow.sign_up",
+                Gate::SignIn if self.first => "flow.sign_in",
+                Gate::SignIn | Gate::Account => "flow.continue",
+            };
+            actions.push(Action::submit(self.visit.t(key)?));
+        }
+        actions.extend(form.actions.iter().map(|action| Action {
+            style: match action.style {
+                provider::ActionStyle::Primary => ActionStyle::Primary,
+                provider::ActionStyle::Secondary => ActionStyle::Secondary,
+                provider::ActionStyle::Link => ActionStyle::Link,
+            },
+            ..Action::other(&action.id, &action.label)
+        }));
+        Ok(actions)
+    }
+
+    /// Errors about what is not on the page are said above it.
+    fn errors(&self, view: &mut View) {
+        let shown = |name: &str| {
+            view.methods.iter().any(|method| match &method.kind {
+                MethodKind::Form { form } => {
+                    let mut fields = form.fields.iter();
+                    fields.any(|field| field.name == name && field.error.is_some())
+                }
+                _ => false,
+            })
+        };
+        let rest = self.again.errors.iter().filter(|error| !shown(&error.field));
+        let rest: Vec<_> = rest.map(|error| error.message.as_str()).collect();
+        if !rest.is_empty() && view.error.is_none() {
+            view.error = Some(rest.join(" "));
+        }
+    }
+
+    async fn links(&self) -> Result<Vec<Link>, PageProblem> {
+        let link = |path: &str, key: &str| {
+            let mut href = self.visit.at(path);
+            if let Some(return_to) = &self.flow.return_to {
+                href = with_parameter(&href, "return_to", return_to);
+            }
+            self.visit.t(key).map(|label| Link::new(href, label))
+        };
+        Ok(match self.gate {
+            Gate::SignIn if self.first => match self.registration().await? {
+                true => vec![link("/sign-up", "flow.create_account")?],
+                false => Vec::new(),
+            },
+            Gate::SignIn => vec![link("/sign-in", "flow.start_again")?],
+            Gate::SignUp => vec![link("/sign-in", "flow.have_account")?],
+            Gate::Account => {
+                let label = self.visit.t("console.cancel")?;
+                vec![Link::new(self.visit.at("/account"), label)]
+            }
+        })
+    }
+
+    /// Whether people may make accounts for themselves here.
+    async fn registration(&self) -> Result<bool, PageProblem> {
+        let Some(name) = &self.flow.tenant else {
+            return Ok(false);
+        };
+        let tenants = self.visit.platform().tenants();
+        let tenant = match &self.visit.tenant {
+            Some(tenant) => Some(tenant.clone()),
+            None => tenants.find(&TenantRef::parse(name)).await?,
+        };
+        Ok(match tenant {
+            Some(tenant) => tenants.public_settings(tenant.id).await?.registration_enabled,
+            None => false,
+        })
+    }
+}
+
+fn identifier(form: &Form) -> Option<&provider::Field> {
+    form.fields.iter().find(|field| field.role == Role::Identifier)
+}
+
+fn field_view(field: &provider::Field) -> Field {
+    let kind = match field.kind {
+        provider::FieldKind::Text => FieldKind::Text,
+        provider::FieldKind::Email => FieldKind::Email,
+        provider::FieldKind::Password => FieldKind::Password,
+        provider::FieldKind::NewPassword => FieldKind::NewPassword,
+        provider::FieldKind::Code => FieldKind::Code,
+        provider::FieldKind::Choice => FieldKind::Choice,
+        provider::FieldKind::Checkbox => FieldKind::Checkbox,
+    };
+    let mut view = Field::new(kind, &field.name, &field.label).autocomplete(&field.autocomplete);
+    view.required = field.required;
+    view.min_length = field.min_length;
+    view.max_length = field.max_length;
+    view.help.clone_from(&field.help);
+    view.value.clone_from(&field.value);
+    for choice in &field.choices {
+        view = view.option(&choice.value, &choice.label);
+    }
+    view
+}
+
+fn display(item: &provider::Display) -> Option<DisplayItem> {
+    let shown = |value: &Secret| Shown::new(value.expose());
+    Some(match item {
+        provider::Display::Text { label, value } => DisplayItem::Text {
+            label: label.clone(),
+            value: value.clone(),
+        },
+        // What a picture would hold can be copied as well; no provider needs the
+        // picture yet.
+        provider::Display::Secret { label, value } | provider::Display::Qr { label, value } => {
+            DisplayItem::Secret {
+                label: label.clone(),
+                value: shown(value),
+            }
+        }
+        provider::Display::CodeList { label, values } => DisplayItem::CodeList {
+            label: label.clone(),
+            codes: values.iter().map(shown).collect(),
+        },
+    })
+}

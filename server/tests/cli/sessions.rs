@@ -1,0 +1,79 @@
+//! What a command does to people who are signed in at a running server.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::installation::{Installation, Server};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// A server with the tenant `acme` in which `ada` is signed in, and her session's token.
+fn signed_in() -> (Installation, Server, String) {
+    let installation = Installation::with_tenants(&["acme"]);
+    let create = "user create -t acme --user-name ada --password-stdin --permanent";
+    installation.with_input(create, PASSWORD).done();
+    let server = installation.server();
+    let token = server.sign_in("acme", "ada", PASSWORD);
+    assert!(server.accepts(&token));
+    (installation, server, token)
+}
+
+/// Asks until the server has heard; it must hear within a second.
+fn assert_refused_soon(server: &Server, token: &str) {
+    let start = Instant::now();
+    while server.accepts(token) {
+        assert!(start.elapsed() < Duration::from_secs(1), "the server did not hear of it");
+    }
+}
+
+#[test]
+fn sessions_are_listed_and_ended() {
+    let (installation, server, token) = signed_in();
+    let listed = installation.json("user sessions -t acme ada");
+    let session = &listed["items"][0];
+    assert_eq!(session["valid"], true);
+    assert_eq!(session["amr"], json!(["pwd"]));
+    assert!(!listed.to_string().contains(&token));
+    let table = installation.line("user sessions -t acme ada").done();
+    assert!(table.contains("  open until "), "{table}");
+
+    let text = installation.line("user end-sessions -t acme ada").done();
+    assert_eq!(text, "Ended 1 session of user `ada` of tenant `acme`.\n");
+    assert_refused_soon(&server, &token);
+    let text = installation.line("user sessions -t acme ada").done();
+    assert_eq!(text, "The user `ada` of tenant `acme` has no open sessions.\n");
+    let all = installation.json("user sessions -t acme ada --all");
+    assert_eq!(all["items"][0]["ended"]["reason"], "revoked");
+    let ended = installation.json("user end-sessions -t acme ada");
+    assert_eq!(ended["sessions_ended"], 0);
+    server.sign_in("acme", "ada", PASSWORD);
+}
+
+#[test]
+fn a_user_locked_from_the_command_line_is_refused_within_a_second() {
+    let (installation, server, token) = signed_in();
+    installation.line("user lock -t acme ada").done();
+    assert_refused_soon(&server, &token);
+}
+
+#[test]
+fn a_user_deactivated_from_the_command_line_is_refused_within_a_second() {
+    let (installation, server, token) = signed_in();
+    installation.line("user deactivate -t acme ada").done();
+    assert_refused_soon(&server, &token);
+}
+
+#[test]
+fn a_tenant_with_open_sessions_is_deleted_by_force_only() {
+    let (installation, server, token) = signed_in();
+    let message = installation.line("tenant delete acme --yes").refused(1);
+    assert_eq!(
+        message,
+        "tenant `acme` has 1 open session; end them first, or add `--force` to end them now"
+    );
+    assert!(server.accepts(&token));
+    let deleted = installation.json("tenant delete acme --yes --force");
+    assert_eq!(deleted["sessions_ended"], 1);
+    assert_refused_soon(&server, &token);
+}

@@ -1,0 +1,357 @@
+//! The suite can fail: each of its cases is seen to fail on a storage with a
+//! fitting defect.
+#![allow(clippy::panic, reason = "a test fails by panicking")]
+
+use std::{collections::BTreeSet, panic::catch_unwind, sync::Arc};
+
+use gatelodge_storage_suite::{
+    Harness, hidden,
+    memory::{Flaw, MemoryStorage},
+};
+
+macro_rules! flaws {
+    ($($name:ident $flaw:ident [$($case:literal,)+])+) => {
+        /// Each defect, and cases that it must break.
+        const FLAWS: &[(Flaw, &[&str])] = &[$((Flaw::$flaw, &[$($case),+])),+];
+
+        mod the_suite_finds_a_storage_that {$(
+            #[test]
+            fn $name() {
+                for case in [$($case),+] {
+                    super::assert_found(super::Flaw::$flaw, case);
+                }
+            }
+        )+}
+    };
+}
+
+fn assert_found(flaw: Flaw, case: &str) {
+    let outcome = catch_unwind(|| {
+        hidden::run(case, async || {
+            Harness::new(Arc::new(MemoryStorage::flawed(flaw)))
+        });
+    });
+    assert!(outcome.is_err(), "{case} does not see the defect {flaw:?}");
+}
+
+#[test]
+fn every_case_is_seen_to_fail() {
+    let seen: BTreeSet<_> = FLAWS
+        .iter()
+        .flat_map(|(_, cases)| cases.iter().copied())
+        .collect();
+    let all: BTreeSet<_> = hidden::names().collect();
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn every_defect_is_found() {
+    let found: Vec<_> = FLAWS.iter().map(|(flaw, _)| *flaw).collect();
+    assert_eq!(found, Flaw::ALL);
+}
+
+flaws! {
+    leaks_tenants LeaksTenants [
+        "isolation::a_unit_that_entered_a_tenant_reaches_that_one_only",
+        "isolation::no_write_in_a_tenant_changes_another",
+        "isolation::another_tenant_is_not_there",
+        "isolation::another_tenants_users_are_not_there",
+        "isolation::another_tenants_records_are_not_there",
+        "isolation::another_tenants_sessions_are_not_there",
+        "isolation::another_tenants_audit_events_are_not_there",
+        "isolation::nothing_is_found_in_a_tenant_that_does_not_exist",
+        "deletion::a_tenant_made_again_under_the_name_inherits_nothing",
+    ]
+    mixes_tenants MixesTenants [
+        "isolation::a_unit_that_entered_a_tenant_reaches_that_one_only",
+        "isolation::no_write_in_a_tenant_changes_another",
+        "isolation::another_tenant_is_not_there",
+        "isolation::another_tenants_users_are_not_there",
+        "isolation::another_tenants_records_are_not_there",
+        "isolation::another_tenants_sessions_are_not_there",
+        "isolation::another_tenants_audit_events_are_not_there",
+        "isolation::nothing_is_found_in_a_tenant_that_does_not_exist",
+        "audit::the_platform_writes_for_any_tenant_and_for_none",
+    ]
+    shares_names SharesNames [
+        "users::the_same_verified_address_is_free_in_another_tenant",
+        "records::a_taken_record_key_is_refused",
+    ]
+    ignores_scope IgnoresScope [
+        "isolation::platform_methods_are_refused_in_a_tenant_unit",
+        "isolation::tenant_methods_are_refused_in_a_platform_unit",
+        "isolation::platform_methods_are_refused_once_a_tenant_was_entered",
+    ]
+    enters_from_tenants EntersFromTenants [
+        "isolation::entering_a_tenant_is_refused_in_a_tenant_unit",
+    ]
+    writes_in_read_units WritesInReadUnits [
+        "units::a_read_unit_refuses_every_write",
+    ]
+    ignores_versions IgnoresVersions [
+        "tenants::a_stale_tenant_is_not_written",
+        "tenants::tenant_settings_come_back_as_they_were_stored",
+        "tenants::settings_that_were_never_stored_have_no_other_version",
+        "users::a_stale_user_is_not_written",
+        "records::a_stale_record_is_not_written",
+        "flows::a_step_on_a_stale_flow_is_refused",
+        "installation::a_stale_value_is_not_written",
+        "races::a_record_is_changed_by_one_of_many",
+        "races::a_flow_takes_one_of_many_steps",
+        "races::a_value_is_stored_by_one_of_many",
+        "races::settings_are_stored_by_one_of_many",
+        "races::no_change_of_a_user_is_lost",
+    ]
+    keeps_versions KeepsVersions [
+        "tenants::a_tenant_updates_itself",
+        "installation::a_value_is_stored_and_replaced",
+    ]
+    forgets_rollback ForgetsRollback [
+        "units::rolling_back_undoes_every_write",
+        "units::dropping_a_unit_undoes_every_write",
+        "units::a_unit_dropped_at_any_await_point_leaves_all_or_nothing",
+        "units::a_failed_statement_leaves_nothing_of_a_dropped_unit",
+        "units::a_failed_statement_leaves_nothing_of_a_rolled_back_unit",
+        "isolation::a_tenant_and_its_first_user_are_made_in_one_unit",
+    ]
+    commits_failed_units CommitsFailedUnits [
+        "units::a_unit_with_a_failed_statement_cannot_be_committed",
+    ]
+    shows_uncommitted ShowsUncommitted [
+        "units::no_write_is_seen_by_others_before_it_is_committed",
+        "units::a_read_unit_is_not_held_up_by_a_write_unit",
+    ]
+    hides_own_writes HidesOwnWrites [
+        "units::a_unit_sees_its_own_writes",
+    ]
+    reads_the_latest ReadsTheLatest [
+        "units::a_read_unit_sees_one_consistent_state",
+    ]
+    writes_side_by_side WritesSideBySide [
+        "units::write_units_wait_for_their_turn",
+        "races::every_try_is_counted",
+        "races::a_users_anchor_keeps_a_limit_on_sessions",
+        "races::a_tenants_anchor_keeps_the_last_administrator",
+    ]
+    compares_exactly ComparesExactly [
+        "tenants::a_taken_tenant_name_or_id_is_refused",
+        "tenants::an_update_cannot_take_another_tenants_name",
+        "tenants::tenants_are_searched_by_the_key_of_both_names",
+        "users::a_taken_user_name_or_id_is_refused",
+        "users::an_update_cannot_take_another_users_name",
+        "users::users_are_searched_by_the_key_of_name_display_name_and_address",
+        "names::user_names_written_differently_are_one",
+        "names::tenant_names_written_differently_are_one",
+        "names::the_longest_names_are_kept_and_found",
+    ]
+    drops_accents DropsAccents [
+        "names::user_names_written_alike_are_two",
+        "names::tenant_names_written_alike_are_two",
+    ]
+    trusts_unverified TrustsUnverified [
+        "users::an_unverified_address_may_repeat",
+        "users::a_verified_address_belongs_to_one_user",
+        "users::at_most_two_candidates_are_named",
+    ]
+    reads_patterns ReadsPatterns [
+        "names::a_search_takes_every_character_literally",
+        "names::a_search_among_tenants_takes_every_character_literally",
+    ]
+    repeats_rows RepeatsRows [
+        "tenants::pages_of_tenants_make_up_the_whole_list",
+        "tenants::a_page_stays_where_it_is_while_tenants_are_made",
+        "users::pages_of_users_make_up_the_whole_list",
+        "sessions::pages_of_sessions_make_up_the_whole_list",
+        "sessions::a_page_stays_where_it_is_while_sessions_begin",
+        "audit::events_are_listed_newest_first_page_by_page",
+        "audit::a_page_stays_where_it_is_while_events_are_written",
+    ]
+    ignores_limits IgnoresLimits [
+        "users::at_most_two_candidates_are_named",
+        "users::a_page_stays_where_it_is_while_users_come_and_go",
+        "grants::at_most_a_thousand_holders_are_named",
+        "records::at_most_a_thousand_records_of_a_user_are_listed",
+    ]
+    lists_backwards ListsBackwards [
+        "grants::a_grant_is_held_until_it_is_withdrawn",
+        "records::a_users_records_are_listed_by_id",
+        "audit::an_event_comes_back_as_it_was_written",
+    ]
+    ignores_filters IgnoresFilters [
+        "deletion::an_audit_event_about_a_deleted_tenant_can_still_be_written",
+        "grants::holders_are_named_by_tenant_and_user",
+        "records::a_record_of_another_provider_is_not_there",
+        "records::a_users_records_of_one_provider_are_removed_together",
+        "sessions::a_list_of_valid_sessions_agrees_with_the_model",
+        "sessions::filters_of_sessions_hold_together",
+        "session_ends::all_valid_sessions_of_a_tenant_end_together",
+        "audit::events_are_filtered_by_action_object_and_time",
+    ]
+    ignores_references IgnoresReferences [
+        "tenants::a_master_that_is_not_there_is_not_found",
+        "records::a_record_of_an_unknown_user_is_not_found",
+    ]
+    expires_early ExpiresEarly [
+        "records::records_are_removed_from_the_millisecond_after_their_end",
+        "flows::flows_are_removed_from_the_millisecond_after_their_end",
+        "limits::counters_are_removed_from_the_millisecond_after_their_end",
+    ]
+    hides_expired HidesExpired [
+        "records::a_record_comes_back_as_it_was_made",
+        "records::an_expired_record_is_found_until_it_is_removed",
+        "sessions::a_session_comes_back_as_it_was_made",
+        "session_ends::an_ended_session_is_still_found_and_listed",
+        "limits::a_counter_comes_back_as_it_was_stored",
+        "limits::a_counter_is_reached_from_every_scope",
+        "limits::clearing_a_counter_leaves_the_others",
+    ]
+    never_expires NeverExpires [
+        "units::every_write_is_seen_by_others_once_it_is_committed",
+        "records::expired_records_are_removed_of_all_providers_and_piece_by_piece",
+        "flows::expired_flows_are_removed_piece_by_piece",
+        "session_ends::timed_out_sessions_end_piece_by_piece",
+        "limits::expired_counters_are_removed_piece_by_piece",
+        "races::what_has_expired_is_removed_once_by_many",
+    ]
+    ends_again EndsAgain [
+        "session_ends::a_session_ends_once_and_keeps_its_end",
+        "session_ends::all_but_one_session_of_a_user_end_together",
+        "session_ends::activity_of_an_ended_or_unknown_session_changes_nothing",
+        "races::a_session_is_ended_by_one_of_many",
+    ]
+    ends_at_clean_up EndsAtCleanUp [
+        "session_ends::a_timed_out_session_ended_the_moment_it_was_reached",
+        "session_ends::ending_timed_out_sessions_agrees_with_the_model",
+    ]
+    touches_backwards TouchesBackwards [
+        "session_ends::activity_never_moves_backwards",
+    ]
+    leaves_rows LeavesRows [
+        "deletion::a_deleted_tenant_takes_its_own_along",
+        "deletion::a_deleted_user_takes_grants_and_records_along",
+    ]
+    removes_history RemovesHistory [
+        "deletion::a_deleted_tenant_leaves_its_sessions_and_audit_events",
+        "deletion::a_deleted_user_leaves_sessions_and_audit_events",
+    ]
+    forgets_masters ForgetsMasters [
+        "tenants::ancestors_and_descendants_follow_four_levels",
+        "tenants::a_tenant_reads_its_masters_settings_and_changes_its_own_only",
+    ]
+    orphans_tenants OrphansTenants [
+        "tenants::a_tenant_with_sub_tenants_is_not_deleted",
+        "races::a_tenant_gets_a_sub_tenant_or_is_deleted",
+    ]
+    changes_fixed_fields ChangesFixedFields [
+        "tenants::an_update_changes_name_display_name_and_lock_only",
+        "users::an_update_changes_everything_but_id_and_creation",
+        "records::an_update_changes_key_label_expiry_and_bytes_only",
+    ]
+    keeps_seconds KeepsSeconds [
+        "tenants::a_tenant_comes_back_as_it_was_made",
+        "users::a_user_comes_back_as_it_was_made",
+        "records::a_record_is_found_by_its_key",
+        "session_ends::activity_is_noted_for_sessions_of_all_tenants",
+        "names::times_of_tenants_users_and_locks_come_back_exactly",
+        "names::times_of_records_flows_and_counters_come_back_exactly",
+        "names::times_of_sessions_and_audit_events_come_back_exactly",
+    ]
+    truncates_bytes TruncatesBytes [
+        "flows::a_flow_is_reached_by_its_handle_from_every_scope",
+        "flows::a_step_replaces_expiry_and_bytes",
+        "flows::a_flow_carries_256_kib_of_any_bytes",
+        "installation::a_value_carries_64_kib_of_any_bytes",
+        "names::a_record_carries_64_kib_of_any_bytes",
+    ]
+    forgets_announcements ForgetsAnnouncements [
+        "changes::every_kind_of_change_is_delivered_once_committed",
+    ]
+    announces_at_once AnnouncesAtOnce [
+        "changes::nobody_is_told_of_what_was_not_committed",
+        "changes::nobody_is_told_before_the_commit",
+    ]
+    stays_open StaysOpen [
+        "closing::a_closed_storage_is_unavailable",
+        "closing::closing_twice_is_no_different",
+    ]
+    accepts_duplicates AcceptsDuplicates [
+        "records::a_taken_record_id_is_refused",
+        "flows::a_taken_flow_handle_is_refused",
+        "sessions::a_taken_token_or_session_id_is_refused",
+        "audit::an_event_id_is_written_once",
+        "races::one_of_many_users_gets_the_name",
+        "races::one_of_many_users_gets_the_verified_address",
+        "races::one_of_many_tenants_gets_the_name",
+        "races::one_of_many_records_gets_the_key",
+        "races::one_of_many_sessions_gets_the_token",
+    ]
+    forgets_its_scope ForgetsItsScope [
+        "units::a_unit_knows_its_scope",
+        "isolation::every_tenant_method_works_once_its_tenant_was_entered",
+    ]
+    refuses_to_end_reads RefusesToEndReads [
+        "units::a_unit_without_a_statement_can_be_ended_either_way",
+        "units::a_read_unit_reads_everything",
+    ]
+    commits_late CommitsLate [
+        "units::what_a_commit_made_is_there_in_the_next_unit",
+    ]
+    takes_display_names TakesDisplayNames [
+        "tenants::a_display_name_may_repeat",
+    ]
+    changes_anchors ChangesAnchors [
+        "tenants::an_anchor_is_there_for_every_unit_that_reaches_it",
+    ]
+    deletes_nothing DeletesNothing [
+        "deletion::a_deleted_sub_tenant_is_no_descendant_any_more",
+        "deletion::a_user_made_again_under_the_name_inherits_nothing",
+        "deletion::a_second_deletion_finds_nothing",
+        "races::nothing_is_made_in_a_tenant_that_is_deleted_meanwhile",
+        "races::no_record_is_left_of_a_user_deleted_meanwhile",
+    ]
+    chokes_on_nul ChokesOnNul [
+        "tenants::a_tenant_that_was_never_made_is_not_found",
+        "users::no_login_text_is_too_odd_to_be_looked_up",
+    ]
+    prefers_addresses PrefersAddresses [
+        "users::a_user_signs_in_by_name_or_verified_address",
+        "users::a_name_goes_before_an_address_among_candidates_too",
+    ]
+    always_changes AlwaysChanges [
+        "grants::granting_twice_and_withdrawing_what_is_absent_change_nothing",
+        "grants::an_unknown_user_is_granted_nothing",
+    ]
+    truncates_keys TruncatesKeys [
+        "names::long_names_that_differ_at_their_end_are_two",
+    ]
+    fails_checks FailsChecks [
+        "closing::a_check_answers_while_the_storage_is_open",
+    ]
+    closes_at_once ClosesAtOnce [
+        "closing::closing_lets_an_open_unit_finish",
+    ]
+    breaks_feeds BreaksFeeds [
+        "changes::every_kind_of_change_is_delivered_once_committed",
+        "changes::all_changes_of_many_units_are_delivered",
+        "changes::what_was_committed_can_be_read_when_its_change_arrives",
+        "changes::two_feeds_both_get_every_change",
+        "changes::a_quiet_feed_keeps_confirming",
+        "changes::a_dropped_wait_for_the_feed_loses_nothing",
+    ]
+    denies_its_feed DeniesItsFeed [
+        "changes::what_was_committed_can_be_read_when_its_change_arrives",
+    ]
+    blocks_when_cancelled BlocksWhenCancelled [
+        "units::a_cancelled_wait_for_a_unit_holds_nobody_up",
+    ]
+    ignores_missing IgnoresMissing [
+        "users::a_user_that_was_never_made_is_not_found",
+        "records::a_record_is_removed_once",
+        "flows::a_flow_that_was_never_made_is_not_found",
+        "flows::deleting_a_flow_tells_whether_it_was_there",
+        "sessions::a_session_that_was_never_made_is_not_found",
+        "installation::a_value_is_removed_once",
+        "races::a_record_is_used_up_by_one_of_many",
+        "races::a_flow_is_deleted_by_one_of_many",
+    ]
+}
