@@ -164,9 +164,13 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// Drops what is finer than a millisecond.
+/// The last millisecond that a time can be read back from.
+const LAST_MILLISECOND: i64 = 253_402_207_200_000;
+
+/// Drops what is finer than a millisecond, so that every backend stores it unchanged.
 pub fn whole_milliseconds(time: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+    let millis = time.as_millisecond().min(LAST_MILLISECOND);
+    Timestamp::from_millisecond(millis).unwrap_or(time)
 }
 
 /// `time + span`, at most the end of time.
@@ -174,7 +178,7 @@ pub fn later(time: Timestamp, span: Duration) -> Timestamp {
     SignedDuration::try_from(span)
         .ok()
         .and_then(|span| time.checked_add(span).ok())
-        .unwrap_or(Timestamp::MAX)
+        .map_or_else(|| whole_milliseconds(Timestamp::MAX), whole_milliseconds)
 }
 
 /// `time - span`, at least the beginning of time.
@@ -217,7 +221,8 @@ mod tests {
 
     #[test]
     fn spans_do_not_overflow() {
-        assert_eq!(later(Timestamp::MAX, Duration::MAX), Timestamp::MAX);
+        let end = later(Timestamp::MAX, Duration::MAX);
+        assert_eq!(Timestamp::from_millisecond(end.as_millisecond()).unwrap(), end);
         assert_eq!(
             span_between(Timestamp::MAX, Timestamp::UNIX_EPOCH),
             Duration::ZERO

@@ -98,10 +98,12 @@ fn a_workspace_after_the_table_passes() {
 }
 
 #[test]
-fn core_depends_on_no_crate_of_the_workspace_not_even_in_tests() {
+fn core_depends_on_no_crate_of_the_workspace_but_suites_in_its_tests() {
+    assert!(places(member("core", vec![in_tests_on("gatelodge-storage-suite")])).is_empty());
     for dependency in [
         on("gatelodge-storage-sqlite"),
-        in_tests_on("gatelodge-provider-suite"),
+        on("gatelodge-storage-suite"),
+        in_tests_on("gatelodge-storage-sqlite"),
     ] {
         let place = format!("core/Cargo.toml: {}", dependency.name);
         assert_eq!(places(member("core", vec![dependency])), [place]);
@@ -187,13 +189,15 @@ fn a_backend_uses_neither_provider_nor_server() {
 }
 
 #[test]
-fn the_server_uses_nothing_of_the_tests() {
+fn the_server_uses_suites_in_its_tests_alone() {
     let mut changed = server(&["password", "dep:gatelodge-storage-sqlite"]);
     changed
         .dependencies
         .push(in_tests_on("gatelodge-provider-suite"));
+    assert_eq!(places(changed.clone()), Vec::<String>::new());
+    changed.dependencies.push(on("gatelodge-storage-suite"));
     let found = places(changed);
-    assert_eq!(found, ["server/Cargo.toml: gatelodge-provider-suite"]);
+    assert_eq!(found, ["server/Cargo.toml: gatelodge-storage-suite"]);
 }
 
 #[test]

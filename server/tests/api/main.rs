@@ -1,0 +1,44 @@
+//! The JSON API through its one door, the router, over both kinds of storage
+//! and with the real password provider. The clock stands still unless a test
+//! moves it. Every answer that any test gets is held against the API's
+//! description and against what all answers have in common (`support::answer`).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+mod account;
+mod audit;
+mod bodies;
+mod connections;
+mod cookies;
+mod cross_site;
+mod description;
+mod equal_answers;
+mod failures;
+mod flows;
+mod forwarded;
+mod headers;
+mod isolation;
+mod limits;
+mod lists;
+mod logs;
+mod mass_assignment;
+mod matrix;
+mod passwords;
+mod return_to;
+mod revocation;
+mod session;
+mod set_up;
+mod settings;
+mod sign_up;
+mod tenants;
+mod users;
+mod versions;

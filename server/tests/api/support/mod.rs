@@ -1,0 +1,43 @@
+//! What the tests start from: a server on an empty storage, people in it, and
+//! ways to ask it something.
+
+mod answer;
+mod browser;
+mod call;
+pub(crate) mod description;
+mod people;
+mod redact;
+mod ticket;
+mod watched;
+mod world;
+
+pub(crate) use answer::Answer;
+pub(crate) use browser::Browser;
+pub(crate) use call::Call;
+pub(crate) use people::{Person, Town, flow_path, given, town};
+pub(crate) use redact::redacted;
+pub(crate) use watched::{INSIDE, Watched};
+pub(crate) use world::{Plan, World};
+
+/// Makes two tests of each function: on a storage in memory, and on SQLite.
+macro_rules! on_each_storage {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[tokio::test]
+            async fn in_memory() {
+                Box::pin(super::$name(&crate::support::World::in_memory().await)).await;
+            }
+
+            #[tokio::test]
+            async fn on_sqlite() {
+                Box::pin(super::$name(&crate::support::World::on_sqlite().await)).await;
+            }
+        }
+    )+};
+}
+pub(crate) use on_each_storage;
+
+/// A password that the policy accepts.
+pub(crate) const PASSWORD: &str = "quiet harbour lantern 41";
+/// Another one.
+pub(crate) const OTHER_PASSWORD: &str = "copper meadow violin 77";

@@ -1,0 +1,185 @@
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, http::Method};
+use gatelodge_core::{
+    Environment, Parts, Platform,
+    environment::{ManualClock, SeededRandom},
+    model::ProviderId,
+    provider::Registry,
+    seal::MasterKey,
+    storage::Storage,
+};
+use gatelodge_server::{
+    app::App,
+    config::{Config, resolve_origin},
+    pages::{PageOptions, Renderer},
+};
+use gatelodge_storage_sqlite::{SqliteConfig, SqliteStorage};
+use gatelodge_storage_suite::memory::MemoryStorage;
+use jiff::Timestamp;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Call, ticket::Ticket};
+
+/// Where clients come from unless a test says otherwise.
+pub(crate) const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// What a server is made of, where it differs from the usual.
+pub(crate) struct Plan {
+    pub(crate) config: Config,
+    pub(crate) storage: Arc<dyn Storage>,
+    folder: Option<TempDir>,
+}
+
+/// A server and what it stands on.
+pub(crate) struct World {
+    pub(crate) router: Router,
+    pub(crate) platform: Platform,
+    pub(crate) clock: Arc<ManualClock>,
+    /// The origin of its pages.
+    pub(crate) origin: String,
+    /// Another server on the same storage, where a ticket signs anybody in.
+    pub(super) issuer: Platform,
+    _folder: Option<TempDir>,
+}
+
+impl Plan {
+    pub(crate) fn in_memory() -> Self {
+        Self::on(Arc::new(MemoryStorage::new()))
+    }
+
+    pub(crate) fn on(storage: Arc<dyn Storage>) -> Self {
+        let mut config = Config::default();
+        // The tests of limits set their own.
+        config.limits.network_free_tries = 100_000;
+        config.limits.flows_per_network_per_minute = 100_000;
+        Self {
+            config,
+            storage,
+            folder: None,
+        }
+    }
+
+    pub(crate) async fn on_sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("gatelodge.db").display());
+        let config: SqliteConfig = serde_json::from_value(json!({"url": url})).unwrap();
+        let opened = SqliteStorage::open(config).await.unwrap();
+        Self {
+            folder: Some(folder),
+            ..Self::on(Arc::new(opened))
+        }
+    }
+}
+
+impl World {
+    pub(crate) async fn in_memory() -> Self {
+        Self::of(Plan::in_memory()).await
+    }
+
+    pub(crate) async fn on_sqlite() -> Self {
+        Self::of(Plan::on_sqlite().await).await
+    }
+
+    /// In memory, with a configuration of its own.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut plan = Plan::in_memory();
+        change(&mut plan.config);
+        Self::of(plan).await
+    }
+
+    pub(crate) async fn of(plan: Plan) -> Self {
+        let clock = ManualClock::at(Timestamp::from_second(1_790_000_000).unwrap());
+        let policy = resolve_origin(&plan.config.server, LISTEN).unwrap();
+        let origin = policy.links_base();
+        let mut passwords = Registry::new();
+        gatelodge_provider_password::register(&mut passwords);
+        let table = json!({"threads": 2}).as_object().unwrap().clone();
+        let id = ProviderId::new("password").unwrap();
+        passwords.configure(id, "password", table).unwrap();
+        let platform = open(&plan, &clock, &origin, passwords, 1).await;
+        let mut tickets = Registry::new();
+        let id = ProviderId::new("ticket").unwrap();
+        tickets.add(id, Arc::new(Ticket)).unwrap();
+        let issuer = open(&plan, &clock, &origin, tickets, 2).await;
+        let renderer = Renderer::new(PageOptions::default()).unwrap();
+        let app = App::new(platform.clone(), policy, renderer, plan.config);
+        Self {
+            router: gatelodge_server::http::router(app),
+            platform,
+            clock,
+            origin,
+            issuer,
+            _folder: plan.folder,
+        }
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    /// The host that requests name.
+    pub(crate) fn host(&self) -> &str {
+        self.origin.split_once("://").unwrap().1
+    }
+
+    pub(crate) fn call(&self, method: Method, path: impl Into<String>) -> Call<'_> {
+        Call::new(self, method, path.into())
+    }
+
+    pub(crate) fn get(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::POST, path)
+    }
+
+    pub(crate) fn put(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::PUT, path)
+    }
+
+    pub(crate) fn patch(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::PATCH, path)
+    }
+
+    pub(crate) fn delete(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::DELETE, path)
+    }
+
+    /// Follows the change feed, as a serving process does, so that sessions are
+    /// checked from memory. Returns when the feed is known to work.
+    pub(crate) async fn follow(&self) {
+        let platform = self.platform.clone();
+        tokio::spawn(async move { platform.follow_changes().await });
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn open(
+    plan: &Plan,
+    clock: &Arc<ManualClock>,
+    origin: &str,
+    providers: Registry,
+    seed: u64,
+) -> Platform {
+    let parts = Parts {
+        storage: plan.storage.clone(),
+        environment: Environment::new(clock.clone(), SeededRandom::new(seed)),
+        master_key: MasterKey::new([7; 32]),
+        providers,
+        settings: plan.config.effective_settings(),
+        limits: plan.config.limit_policy(),
+        origin: origin.parse().unwrap(),
+        session_memory: 1_000,
+    };
+    Platform::open(parts).await.unwrap()
+}
