@@ -36,6 +36,7 @@ pub(super) fn all() -> Vec<Sample> {
         sample("choose-tenant", &choose_tenant()),
         sample("waiting", &waiting()),
         sample("only-redirects", &only_redirects()),
+        sample("leaving", &leaving()),
         sample("flow-minimal", &FlowView::new("Sign in")),
         sample("account", &account()),
         sample("account-minimal", &account_minimal()),
@@ -349,6 +350,20 @@ fn only_redirects() -> FlowView {
             redirect("google", "Continue with Google"),
             redirect("entra", "Continue with Microsoft"),
         ],
+        ..FlowView::new("Sign in")
+    }
+}
+
+fn leaving() -> FlowView {
+    let method = Method {
+        kind: MethodKind::Link {
+            href: "/third-party".into(),
+        },
+        ..redirect("google", "Continue with Google")
+    };
+    FlowView {
+        frame: frame(),
+        methods: vec![method],
         ..FlowView::new("Sign in")
     }
 }

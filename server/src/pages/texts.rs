@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+mod handlers;
+
 /// Why a text could not be given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -46,8 +48,7 @@ impl Texts {
     /// # Errors
     /// A key that the table does not have, or a placeholder that the original text does not have.
     pub fn new(replacements: &BTreeMap<String, String>) -> Result<Self, TextError> {
-        let mut entries: BTreeMap<String, String> = DEFAULTS
-            .iter()
+        let mut entries: BTreeMap<String, String> = defaults()
             .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
             .collect();
         for (key, text) in replacements {
@@ -155,8 +156,13 @@ fn check_placeholders(key: &str, original: &str, replacement: &str) -> Result<()
     }
 }
 
-/// Keys and English texts. `{name}` is a placeholder; `.one` and `.other` are chosen by `count`.
-pub const DEFAULTS: &[(&str, &str)] = &[
+/// Every key with its English text.
+pub fn defaults() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    TEMPLATES.iter().chain(handlers::ENTRIES)
+}
+
+/// What the templates say. `{name}` is a placeholder; `.one` and `.other` are chosen by `count`.
+const TEMPLATES: &[(&str, &str)] = &[
     // The frame around every page.
     ("frame.skip", "Skip to content"),
     ("frame.navigation", "Main"),
@@ -270,7 +276,6 @@ pub const DEFAULTS: &[(&str, &str)] = &[
     ("console.next", "Next page"),
     ("console.first", "Back to the start"),
     ("console.pages", "Pages"),
-    ("console.never", "Never"),
     ("console.cancel", "Cancel"),
     ("console.id", "Id"),
     ("console.overview", "Overview"),
@@ -292,7 +297,7 @@ pub const DEFAULTS: &[(&str, &str)] = &[
     ("console.users.column.user", "User"),
     ("console.users.column.email", "E-mail"),
     ("console.users.column.state", "State"),
-    ("console.users.column.last_sign_in", "Last sign-in"),
+    ("console.users.column.created", "Created"),
     ("console.users.count.one", "{count} user"),
     ("console.users.count.other", "{count} users"),
     ("console.user.back", "All users"),

@@ -83,7 +83,7 @@ pub(super) struct Page<F> {
 impl<F, Fut> Handler<(), App> for Page<F>
 where
     F: Fn(Visit) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Answer> + Send,
+    Fut: Future<Output = Answer> + Send + 'static,
 {
     type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
 

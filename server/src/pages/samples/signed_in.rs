@@ -101,8 +101,7 @@ fn user_row(name: &str, display_name: &str, state: State) -> UserRow {
         display_name: display_name.into(),
         email: (name != "grace").then(|| format!("{name}@northwind.example")),
         state,
-        last_sign_in: (state == State::Active)
-            .then(|| Time::new("2026-11-23T09:40:00Z", "2 minutes ago")),
+        created: Time::new("2026-11-23T09:40:00Z", "2 minutes ago"),
     }
 }
 

@@ -66,8 +66,8 @@ pub struct UserRow {
     pub email: Option<String>,
     /// State.
     pub state: State,
-    /// Last successful sign-in.
-    pub last_sign_in: Option<Time>,
+    /// When it was made.
+    pub created: Time,
 }
 
 /// A user: `console/user.html`.

@@ -76,8 +76,13 @@ pub enum MethodKind {
         /// The form.
         form: StepForm,
     },
-    /// A button that leads to a third party.
+    /// A button that starts something that leads to a third party.
     Redirect,
+    /// A link to a third party: it leaves this server.
+    Link {
+        /// Where to.
+        href: String,
+    },
     /// Something happens elsewhere; a button asks whether it did.
     Wait {
         /// What to do meanwhile.

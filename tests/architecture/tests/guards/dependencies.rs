@@ -99,10 +99,10 @@ fn a_workspace_after_the_table_passes() {
 
 #[test]
 fn core_depends_on_no_crate_of_the_workspace_but_suites_in_its_tests() {
-    assert!(places(member("core", vec![in_tests_on("gatelodge-storage-suite")])).is_empty());
+    assert!(places(member("core", vec![in_tests_on("gatelodge-provider-suite")])).is_empty());
     for dependency in [
         on("gatelodge-storage-sqlite"),
-        on("gatelodge-storage-suite"),
+        on("gatelodge-provider-suite"),
         in_tests_on("gatelodge-storage-sqlite"),
     ] {
         let place = format!("core/Cargo.toml: {}", dependency.name);
@@ -195,9 +195,9 @@ fn the_server_uses_suites_in_its_tests_alone() {
         .dependencies
         .push(in_tests_on("gatelodge-provider-suite"));
     assert_eq!(places(changed.clone()), Vec::<String>::new());
-    changed.dependencies.push(on("gatelodge-storage-suite"));
+    changed.dependencies.push(on("gatelodge-provider-suite"));
     let found = places(changed);
-    assert_eq!(found, ["server/Cargo.toml: gatelodge-storage-suite"]);
+    assert_eq!(found, ["server/Cargo.toml: gatelodge-provider-suite"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use gatelodge_core::{
     storage::Page,
 };
 
-use super::{user::Subject, user_changes::done, users};
+use super::{user::Subject, user_changes::done, users::path as users_path};
 use crate::{
     http::web::{
         account::SHOWN_SESSIONS,
@@ -80,10 +80,10 @@ pub(super) async fn delete(visit: Visit) -> Answer {
     }
     let place = (subject.tenant.id, subject.user.id);
     let version = visit.fields.version()?;
-    let deleted = visit.platform().users().delete(visit.caller(), place, version);
-    match deleted.await {
+    let users = visit.platform().users();
+    match users.delete(visit.caller(), place, version).await {
         Ok(()) => {
-            let path = format!("{}?notice=deleted", users::path(&subject.tenant));
+            let path = format!("{}?notice=deleted", users_path(&subject.tenant));
             Ok(see_other(&visit.at(&path)))
         }
         Err(error) => {

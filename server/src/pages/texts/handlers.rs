@@ -1,0 +1,282 @@
+//! What the handlers of the pages put into views: headings, labels, results, times.
+
+/// Keys and English texts, part of the one table.
+pub(super) const ENTRIES: &[(&str, &str)] = &[
+    // Times, lengths of time, devices.
+    ("time.just_now", "just now"),
+    ("time.ago.minutes.one", "{count} minute ago"),
+    ("time.ago.minutes.other", "{count} minutes ago"),
+    ("time.in.seconds.one", "in {count} second"),
+    ("time.in.seconds.other", "in {count} seconds"),
+    ("time.in.minutes.one", "in {count} minute"),
+    ("time.in.minutes.other", "in {count} minutes"),
+    ("time.today", "today at {time} UTC"),
+    ("time.yesterday", "yesterday at {time} UTC"),
+    ("time.tomorrow", "tomorrow at {time} UTC"),
+    ("time.on", "{date} at {time} UTC"),
+    ("length.minutes.one", "{count} minute"),
+    ("length.minutes.other", "{count} minutes"),
+    ("length.hours.one", "{count} hour"),
+    ("length.hours.other", "{count} hours"),
+    ("length.days.one", "{count} day"),
+    ("length.days.other", "{count} days"),
+    ("device.browser_on", "{browser} on {system}"),
+    ("device.unknown", "Unknown program"),
+    // The result of the last change.
+    ("notice.activated", "The account can be used again."),
+    (
+        "notice.credential_changed",
+        "Changed. All other devices were signed out.",
+    ),
+    (
+        "notice.deactivated",
+        "Deactivated. Signing in is refused until somebody activates the account again.",
+    ),
+    ("notice.deleted", "The user has been deleted."),
+    ("notice.grants_changed", "The permissions have been changed."),
+    ("notice.locked", "Locked."),
+    ("notice.saved", "Saved."),
+    ("notice.session_ended", "The session has ended."),
+    ("notice.sessions_ended", "The sessions have ended."),
+    (
+        "notice.set_up",
+        "All set. Sign in with the account you have just made.",
+    ),
+    ("notice.tenant_created", "The organisation has been created."),
+    ("notice.tenant_deleted", "The organisation has been deleted."),
+    ("notice.unlocked", "Unlocked."),
+    (
+        "notice.user_created",
+        "The user has been created and has no password yet.",
+    ),
+    // Forms that come back.
+    (
+        "form.conflict",
+        "This was changed while you looked at it. Here is how it stands now.",
+    ),
+    (
+        "form.tenant_taken",
+        "There is already an organisation with this name.",
+    ),
+    ("form.user_taken", "There is already a user with this name."),
+    // Signing in and up.
+    ("flow.choose_tenant.title", "Choose your organisation"),
+    ("flow.duty.title", "Before you go on"),
+    ("flow.set_up.title", "Set up: {method}"),
+    ("flow.continue_with", "Continue with {method}"),
+    ("flow.start_again", "Start again"),
+    (
+        "flow.wait",
+        "Something has to be confirmed elsewhere first. Then check again here.",
+    ),
+    (
+        "flow.needs_script",
+        "One of the ways to go on needs a script in the browser. These pages do not offer it yet.",
+    ),
+    (
+        "flow.no_way",
+        "There is no way to go on here. An administrator of your organisation can help.",
+    ),
+    // Set-up.
+    (
+        "setup.tenant.help",
+        "Its short name, part of the sign-in address.",
+    ),
+    (
+        "setup.wrong_link",
+        "This set-up link is wrong, used or expired. The server prints a new one when it starts, \
+         as long as nobody has been set up.",
+    ),
+    // Leaving.
+    ("sign_out.title", "Sign out?"),
+    ("sign_out.text", "This device will no longer have access."),
+    // The account page.
+    ("account.and", " and "),
+    ("account.manage_users", "Manage users"),
+    ("account.method.none", "Not set up"),
+    ("account.method.one", "Set up {when}"),
+    ("account.method.many", "{count} set up"),
+    ("account.method.change", "Change"),
+    ("account.method.set_up", "Set up"),
+    ("sessions.no_address", "Address unknown"),
+    // The console.
+    ("console.save", "Save changes"),
+    ("console.delete", "Delete…"),
+    ("console.deactivate", "Deactivate…"),
+    ("console.delete.ask", "Delete {name}?"),
+    ("console.deactivate.ask", "Deactivate {name}?"),
+    (
+        "console.delete.what_stays",
+        "Statistics and the audit log stay.",
+    ),
+    ("console.created_at", "Created"),
+    ("console.sessions_end.one", "{count} open session ends at once."),
+    (
+        "console.sessions_end.other",
+        "{count} open sessions end at once.",
+    ),
+    (
+        "console.sessions_end_over",
+        "More than {number} open sessions end at once.",
+    ),
+    ("console.confirm.type", "Type “{name}” to confirm"),
+    ("console.confirm.mistyped", "This is not the name."),
+    ("console.names.title", "Names"),
+    ("console.lock.user.text", "While locked, every way to sign in is refused."),
+    (
+        "console.lock.tenant.text",
+        "While locked, nobody of this organisation can sign in.",
+    ),
+    ("console.lock.user.submit", "Lock this user"),
+    ("console.lock.tenant.submit", "Lock this organisation"),
+    ("console.lock.reason.label", "Reason"),
+    ("console.lock.reason.help", "Only administrators see it."),
+    ("console.lock.duration", "For how long"),
+    ("console.lock.duration.unlimited", "Until somebody unlocks it"),
+    ("console.lock.duration.1h", "1 hour"),
+    ("console.lock.duration.1d", "1 day"),
+    ("console.lock.duration.7d", "7 days"),
+    ("console.lock.duration.30d", "30 days"),
+    ("console.lock.keep_sessions", "Let open sessions go on"),
+    (
+        "console.users.new.text",
+        "They sign in with the user name. Everything else can be changed later.",
+    ),
+    ("console.users.create", "Create user"),
+    ("console.users.first_password", "First password"),
+    (
+        "console.users.first_password.generate",
+        "Make one and show it to me once",
+    ),
+    ("console.users.first_password.none", "None for now"),
+    ("console.created.title", "{name} can sign in now"),
+    ("console.created.text", "Hand over the first password below."),
+    ("console.created.first_password", "First password"),
+    ("console.created.open", "Open {name}"),
+    (
+        "console.user.names.text",
+        "The user name is what they sign in with.",
+    ),
+    ("console.email.verified", "Verified"),
+    ("console.email.unverified", "Not verified"),
+    ("console.must_change", "Next sign-in"),
+    (
+        "console.must_change.administrator",
+        "A new password has to be chosen: the present one was set by an administrator.",
+    ),
+    (
+        "console.must_change.compromised",
+        "A new password has to be chosen: the present one is known to others.",
+    ),
+    (
+        "console.must_change.age",
+        "A new password has to be chosen: the present one is too old.",
+    ),
+    ("console.grants.title", "Administration"),
+    (
+        "console.grants.text",
+        "What this user may do beyond the own account.",
+    ),
+    ("console.grant.platform_administrator", "Administers the platform"),
+    (
+        "console.grant.platform_administrator.help",
+        "Every organisation, with its users and settings.",
+    ),
+    (
+        "console.grant.tenant_administrator",
+        "Administers this organisation",
+    ),
+    (
+        "console.grant.tenant_administrator.help",
+        "Its users, their sessions and its settings.",
+    ),
+    ("console.user.activate.title", "Deactivated"),
+    (
+        "console.user.activate.text",
+        "Signing in is refused. Nothing has been deleted.",
+    ),
+    ("console.user.activate.submit", "Activate"),
+    ("console.user.deactivate.title", "Deactivate this user"),
+    (
+        "console.user.deactivate.text",
+        "Signing in is refused until the account is activated again. Nothing is deleted.",
+    ),
+    ("console.user.deactivate.submit", "Deactivate user"),
+    ("console.user.delete.title", "Delete this user"),
+    (
+        "console.user.delete.text",
+        "Removes the account and its personal data for good. This cannot be undone.",
+    ),
+    ("console.user.delete.submit", "Delete user"),
+    (
+        "console.user.delete.name_free",
+        "The user name “{name}” becomes free.",
+    ),
+    ("console.tenants.create", "Create organisation"),
+    ("console.tenant.name", "Name"),
+    (
+        "console.tenant.name.help",
+        "Part of its sign-in address, 1 to 50 characters.",
+    ),
+    (
+        "console.tenant.rename.help",
+        "Part of its sign-in address. When it changes, the old address stops working.",
+    ),
+    ("console.tenant.users", "Its users"),
+    ("console.tenant.sign_in_address", "Sign-in address"),
+    ("console.tenant.delete.title", "Delete this organisation"),
+    (
+        "console.tenant.delete.text",
+        "Removes the organisation and everything that is its own for good. This cannot be undone.",
+    ),
+    (
+        "console.tenant.delete.consequence",
+        "All its users are deleted, with their ways to sign in.",
+    ),
+    ("console.tenant.delete.force", "End the open sessions"),
+    ("console.tenant.delete.submit", "Delete organisation"),
+    ("console.settings.title", "Rules"),
+    (
+        "console.settings.text",
+        "What is left empty follows the platform.",
+    ),
+    ("console.settings.in_force", "In force now: {value}."),
+    ("console.settings.registration", "Accounts are made by"),
+    ("console.settings.registration.inherit", "As on the platform"),
+    ("console.settings.registration.off", "Administrators only"),
+    (
+        "console.settings.registration.on",
+        "Anybody who opens the sign-up page",
+    ),
+    ("console.settings.idle_minutes", "A sign-in ends when idle for"),
+    ("console.settings.absolute_minutes", "A sign-in ends at the latest after"),
+    ("console.settings.minutes", "minutes"),
+    // Refusals with words of their own.
+    ("message.start_again", "Start again"),
+    ("message.stale_form.title", "This page is out of date"),
+    (
+        "message.stale_form.text",
+        "Nothing was changed. Go back, reload the page and try again.",
+    ),
+    ("message.foreign_origin.title", "This came from another site"),
+    (
+        "message.foreign_origin.text",
+        "Changes are taken from our own pages only. Nothing was changed.",
+    ),
+    ("message.duplicate_cookie.title", "A cookie came twice"),
+    (
+        "message.duplicate_cookie.text",
+        "Your browser sent the same cookie more than once, so we cannot tell which one is ours. \
+         Delete the cookies of this site and try again.",
+    ),
+    ("message.misdirected.title", "Not this address"),
+    (
+        "message.misdirected.text",
+        "This server is reached under another address. Ask whoever gave you the link.",
+    ),
+    ("message.too_large.title", "That was too much"),
+    (
+        "message.too_large.text",
+        "What was sent is larger than anything these pages need.",
+    ),
+];
