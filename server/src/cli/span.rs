@@ -49,10 +49,7 @@ pub(super) fn parse_time(text: &str) -> Result<Timestamp, &'static str> {
     // The library reads more forms than the standard has.
     let is_standard = text.len() >= 20
         && text.is_ascii()
-        && text
-            .bytes()
-            .nth(10)
-            .is_some_and(|byte| byte == b'T' || byte == b't')
+        && matches!(text.as_bytes().get(10), Some(b'T' | b't'))
         && !text.contains('[');
     if !is_standard {
         return Err(FORM);

@@ -20,12 +20,21 @@ fn a_command_line_that_is_not_understood_is_a_usage_error() {
     ] {
         let answer = installation.line(line);
         assert_eq!((answer.code, answer.output.as_str()), (2, ""), "{line}");
-        assert!(answer.errors.starts_with("error: "), "{line}: {}", answer.errors);
+        assert!(
+            answer.errors.starts_with("error: "),
+            "{line}: {}",
+            answer.errors
+        );
         let problem = installation.line(&format!("{line} --json")).problem(2);
         assert_eq!(problem["code"], "usage", "{line}");
         assert!(!problem["message"].as_str().unwrap().is_empty(), "{line}");
     }
-    assert!(fs::read_dir(installation.path("")).unwrap().next().is_none());
+    assert!(
+        fs::read_dir(installation.path(""))
+            .unwrap()
+            .next()
+            .is_none()
+    );
 }
 
 #[test]
@@ -56,9 +65,15 @@ fn a_bad_configuration_names_file_line_and_key() {
     for line in ["config check", "config show", "tenant list", "serve"] {
         let answer = installation.line(&format!("{line} --config bad.toml"));
         assert_eq!((answer.code, answer.output.as_str()), (1, ""), "{line}");
-        assert!(answer.errors.starts_with("error: file bad.toml, line "), "{}", answer.errors);
+        assert!(
+            answer.errors.starts_with("error: file bad.toml, line "),
+            "{}",
+            answer.errors
+        );
     }
-    let problem = installation.line("config check --config none.toml --json").problem(1);
+    let problem = installation
+        .line("config check --config none.toml --json")
+        .problem(1);
     assert_eq!(problem["code"], "invalid_configuration");
     assert!(problem["message"].as_str().unwrap().contains("none.toml"));
 }
@@ -91,7 +106,10 @@ fn an_output_that_cannot_be_written_is_an_error() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(errors.starts_with("error: the output cannot be written: "), "{errors}");
+    assert!(
+        errors.starts_with("error: the output cannot be written: "),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -102,7 +120,10 @@ fn help_and_version_are_answers() {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
     let version = installation.line("--version").done();
-    assert_eq!(version, format!("gatelodge {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        version,
+        format!("gatelodge {}\n", env!("CARGO_PKG_VERSION"))
+    );
     let help = installation.line("user create --help").done();
     assert!(help.contains("--password-stdin"), "{help}");
 }
@@ -110,8 +131,13 @@ fn help_and_version_are_answers() {
 #[test]
 fn the_configuration_and_the_interface_are_printed() {
     let installation = Installation::empty();
-    let shown = installation.line("config show --data-dir /elsewhere").done();
-    assert!(shown.contains("data_dir = \"/elsewhere\"  # command line --data-dir\n"), "{shown}");
+    let shown = installation
+        .line("config show --data-dir /elsewhere")
+        .done();
+    assert!(
+        shown.contains("data_dir = \"/elsewhere\"  # command line --data-dir\n"),
+        "{shown}"
+    );
     assert_eq!(installation.json("config check")["valid"], true);
     assert!(installation.json("config schema")["properties"].is_object());
     assert!(installation.json("openapi")["paths"].is_object());

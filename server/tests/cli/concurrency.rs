@@ -49,7 +49,14 @@ fn commands_that_run_at_once_all_get_their_turn() {
             let installation = &installation;
             scope.spawn(move || {
                 let name = format!("user{number}");
-                let arguments = ["user", "create", "-t", "acme", "--no-password", "--user-name"];
+                let arguments = [
+                    "user",
+                    "create",
+                    "-t",
+                    "acme",
+                    "--no-password",
+                    "--user-name",
+                ];
                 let arguments: Vec<_> = arguments.into_iter().chain([name.as_str()]).collect();
                 installation.run(&arguments).done();
             });

@@ -212,7 +212,11 @@ impl Server {
         let path = format!("{flows}/{}", flow["id"].as_str().unwrap());
         let fields = &flow["step"]["providers"][0]["form"]["fields"];
         let named = |role: &str| {
-            let field = fields.as_array().unwrap().iter().find(|field| field["role"] == role);
+            let field = fields
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|field| field["role"] == role);
             field.unwrap()["name"].as_str().unwrap().to_owned()
         };
         let answer = json!({

@@ -23,7 +23,10 @@ fn signed_in() -> (Installation, Server, String) {
 fn assert_refused_soon(server: &Server, token: &str) {
     let start = Instant::now();
     while server.accepts(token) {
-        assert!(start.elapsed() < Duration::from_secs(1), "the server did not hear of it");
+        assert!(
+            start.elapsed() < Duration::from_secs(1),
+            "the server did not hear of it"
+        );
     }
 }
 
@@ -42,7 +45,10 @@ fn sessions_are_listed_and_ended() {
     assert_eq!(text, "Ended 1 session of user `ada` of tenant `acme`.\n");
     assert_refused_soon(&server, &token);
     let text = installation.line("user sessions -t acme ada").done();
-    assert_eq!(text, "The user `ada` of tenant `acme` has no open sessions.\n");
+    assert_eq!(
+        text,
+        "The user `ada` of tenant `acme` has no open sessions.\n"
+    );
     let all = installation.json("user sessions -t acme ada --all");
     assert_eq!(all["items"][0]["ended"]["reason"], "revoked");
     let ended = installation.json("user end-sessions -t acme ada");

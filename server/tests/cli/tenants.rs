@@ -20,7 +20,10 @@ fn a_tenant_is_made_listed_shown_and_renamed() {
     assert_eq!(made["display_name"], "Acme");
     assert_eq!(made["locked"], false);
     let text = installation.line("tenant create globex").done();
-    assert!(text.starts_with("Made tenant `globex` with the id "), "{text}");
+    assert!(
+        text.starts_with("Made tenant `globex` with the id "),
+        "{text}"
+    );
 
     let listed = installation.json("tenant list");
     assert_eq!(listed["items"].as_array().unwrap().len(), 2);
@@ -36,7 +39,10 @@ fn a_tenant_is_made_listed_shown_and_renamed() {
         assert_eq!(installation.json(&format!("tenant show {named}")), made);
     }
     let text = installation.line("tenant rename acme umbrella").done();
-    assert_eq!(text, "Renamed tenant `acme` to `umbrella`, shown as `Acme`.\n");
+    assert_eq!(
+        text,
+        "Renamed tenant `acme` to `umbrella`, shown as `Acme`.\n"
+    );
     let renamed = installation.json("tenant show umbrella");
     assert_eq!(renamed["id"], made["id"]);
     installation.line("tenant show acme").refused(1);
@@ -54,7 +60,10 @@ fn a_taken_tenant_name_is_refused_whatever_its_case() {
     let installation = Installation::with_tenants(&["acme", "globex"]);
     for line in ["tenant create ACME", "tenant rename globex Acme"] {
         let message = installation.line(line).refused(1);
-        assert!(message.ends_with("is already taken; choose another"), "{message}");
+        assert!(
+            message.ends_with("is already taken; choose another"),
+            "{message}"
+        );
         let problem = installation.line(&format!("{line} --json")).problem(1);
         assert_eq!(problem["code"], "already_exists");
         assert!(problem["message"].is_string());
@@ -71,13 +80,18 @@ fn a_tenant_is_locked_for_a_while_or_until_unlocked() {
     let shown = installation.line("tenant show acme").done();
     assert!(shown.contains("reason        unpaid\n"), "{shown}");
 
-    let text = installation.line("tenant lock acme --until 2999-01-01T00:00:00+01:00").done();
+    let text = installation
+        .line("tenant lock acme --until 2999-01-01T00:00:00+01:00")
+        .done();
     assert_eq!(
         text,
         "Locked tenant `acme` until 2998-12-31T23:00:00Z. Open sessions have ended.\n"
     );
     let text = installation.line("tenant lock acme --keep-sessions").done();
-    assert_eq!(text, "Locked tenant `acme` until unlocked. Open sessions go on.\n");
+    assert_eq!(
+        text,
+        "Locked tenant `acme` until unlocked. Open sessions go on.\n"
+    );
     let text = installation.line("tenant unlock acme").done();
     assert_eq!(text, "Unlocked tenant `acme`.\n");
     let text = installation.line("tenant unlock acme").done();
@@ -98,14 +112,25 @@ fn a_tenant_has_settings_of_its_own_or_inherits_them() {
     let text = installation
         .line("tenant settings acme --unset session.idle_minutes")
         .done();
-    assert!(text.starts_with("session.idle_minutes                30  (inherited)\n"), "{text}");
-    assert!(text.contains("registration.enabled                true  (the tenant's own)\n"), "{text}");
+    assert!(
+        text.starts_with("session.idle_minutes                30  (inherited)\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("registration.enabled                true  (the tenant's own)\n"),
+        "{text}"
+    );
 
     let out_of_range = "tenant settings acme --set session.idle_minutes=0";
     let message = installation.line(out_of_range).refused(1);
     assert_eq!(message, "expected 1 to 43200 minutes, found 0");
-    let message = installation.line("tenant settings acme --set session.limit=few").refused(2);
-    assert!(message.starts_with("`session.limit` must be a number"), "{message}");
+    let message = installation
+        .line("tenant settings acme --set session.limit=few")
+        .refused(2);
+    assert!(
+        message.starts_with("`session.limit` must be a number"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -123,14 +148,20 @@ fn a_tenant_is_deleted_only_when_that_is_meant() {
     installation.line("tenant show acme").done();
 
     let text = installation.line("tenant delete acme --yes").done();
-    assert_eq!(text, "Deleted tenant `acme` with 1 user and 0 open sessions.\n");
+    assert_eq!(
+        text,
+        "Deleted tenant `acme` with 1 user and 0 open sessions.\n"
+    );
     let message = installation.line("tenant show acme").refused(1);
     assert_eq!(
         message,
         "there is no tenant `acme`; `gatelodge tenant list` shows those there are"
     );
     installation.line("tenant create acme").done();
-    assert_eq!(installation.json("user list -t acme"), json!({ "items": [] }));
+    assert_eq!(
+        installation.json("user list -t acme"),
+        json!({ "items": [] })
+    );
     let deleted = installation.json("tenant delete acme --yes");
     assert_eq!(deleted["deleted"]["name"], "acme");
     assert_eq!(deleted["users"], 0);

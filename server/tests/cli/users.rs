@@ -11,7 +11,10 @@ fn a_user_is_made_with_a_password_that_is_printed_once() {
         .line("user create -t acme --user-name ada --display-name Ada --email ada@example.com")
         .done();
     let lines: Vec<_> = text.lines().collect();
-    assert!(lines[0].starts_with("Made user `ada` of tenant `acme` with the id "), "{text}");
+    assert!(
+        lines[0].starts_with("Made user `ada` of tenant `acme` with the id "),
+        "{text}"
+    );
     let password = lines[1].strip_prefix("Password: ").unwrap();
     assert_eq!(password.len(), 23);
     assert_eq!(
@@ -20,7 +23,10 @@ fn a_user_is_made_with_a_password_that_is_printed_once() {
     );
     let shown = installation.line("user show -t acme ada").done();
     assert!(!shown.contains(password));
-    assert!(shown.contains("must change   the password, at the next sign-in (administrator)\n"), "{shown}");
+    assert!(
+        shown.contains("must change   the password, at the next sign-in (administrator)\n"),
+        "{shown}"
+    );
 
     let made = installation.json("user create -t acme --user-name grace");
     assert_eq!(made["tenant"]["name"], "acme");
@@ -38,18 +44,31 @@ fn a_given_password_comes_from_standard_input_only() {
     let text = installation
         .with_input(&format!("{create} ada"), "correct horse battery staple\n")
         .done();
-    assert!(text.ends_with("\nThe password must be changed at the first sign-in.\n"), "{text}");
+    assert!(
+        text.ends_with("\nThe password must be changed at the first sign-in.\n"),
+        "{text}"
+    );
     let made = installation
-        .with_input(&format!("{create} grace --permanent --json"), "correct horse battery staple\n")
+        .with_input(
+            &format!("{create} grace --permanent --json"),
+            "correct horse battery staple\n",
+        )
         .done();
     let made: serde_json::Value = serde_json::from_str(&made).unwrap();
     assert_eq!(made["must_change"], json!(null));
     assert!(made.get("generated_password").is_none());
 
-    let message = installation.with_input(&format!("{create} bob"), "short\n").refused(1);
+    let message = installation
+        .with_input(&format!("{create} bob"), "short\n")
+        .refused(1);
     assert!(!message.contains("short\n"), "{message}");
-    let message = installation.with_input(&format!("{create} bob"), "").refused(1);
-    assert!(message.starts_with("standard input holds no password"), "{message}");
+    let message = installation
+        .with_input(&format!("{create} bob"), "")
+        .refused(1);
+    assert!(
+        message.starts_with("standard input holds no password"),
+        "{message}"
+    );
     installation.line("user show -t acme bob").refused(1);
 }
 
@@ -72,7 +91,10 @@ fn a_user_is_found_by_id_and_by_name_and_only_in_its_tenant() {
     let text = installation.line("user list -t globex").done();
     assert_eq!(text, "Tenant `globex` has no users yet.\n");
     let text = installation.line("user list -t acme --search x").done();
-    assert_eq!(text, "No user of tenant `acme` has `x` in a name or address.\n");
+    assert_eq!(
+        text,
+        "No user of tenant `acme` has `x` in a name or address.\n"
+    );
     let listed = installation.json("user list -t acme --search AD");
     assert_eq!(listed["items"][0]["id"], id);
 }
@@ -88,7 +110,9 @@ fn a_taken_user_name_is_refused_in_its_tenant_only() {
         "the user name `Ada` is already taken in this tenant; choose another"
     );
     installation.line(&create("globex")).done();
-    let problem = installation.line(&format!("{} --json", create("acme"))).problem(1);
+    let problem = installation
+        .line(&format!("{} --json", create("acme")))
+        .problem(1);
     assert_eq!(problem["code"], "already_exists");
 }
 
@@ -104,15 +128,23 @@ fn a_user_is_changed() {
     assert_eq!(shown["email_verified"], false);
     let changed = installation.json("user update -t acme lovelace --no-email");
     assert_eq!(changed["email"], json!(null));
-    let text = installation.line("user update -t acme lovelace --no-email").done();
-    assert_eq!(text, "The user `lovelace` of tenant `acme` is like that already.\n");
+    let text = installation
+        .line("user update -t acme lovelace --no-email")
+        .done();
+    assert_eq!(
+        text,
+        "The user `lovelace` of tenant `acme` is like that already.\n"
+    );
 }
 
 #[test]
 fn a_user_is_locked_unlocked_deactivated_and_activated() {
     let installation = Installation::with_ada();
     let locked = installation.json("user lock -t acme ada --for 1d12h --reason away");
-    assert_eq!((&locked["locked"], &locked["lock"]["reason"]), (&json!(true), &json!("away")));
+    assert_eq!(
+        (&locked["locked"], &locked["lock"]["reason"]),
+        (&json!(true), &json!("away"))
+    );
     let listed = installation.line("user list -t acme").done();
     assert!(listed.contains("  locked until "), "{listed}");
     let text = installation.line("user unlock -t acme ada").done();
@@ -121,9 +153,15 @@ fn a_user_is_locked_unlocked_deactivated_and_activated() {
     assert_eq!(text, "The user `ada` of tenant `acme` is not locked.\n");
 
     let text = installation.line("user deactivate -t acme ada").done();
-    assert_eq!(text, "Deactivated user `ada` of tenant `acme`. Open sessions have ended.\n");
+    assert_eq!(
+        text,
+        "Deactivated user `ada` of tenant `acme`. Open sessions have ended.\n"
+    );
     let text = installation.line("user deactivate -t acme ada").done();
-    assert_eq!(text, "The user `ada` of tenant `acme` is deactivated already.\n");
+    assert_eq!(
+        text,
+        "The user `ada` of tenant `acme` is deactivated already.\n"
+    );
     let activated = installation.json("user activate -t acme ada");
     assert_eq!(activated["status"], "active");
 
@@ -138,12 +176,24 @@ fn a_user_is_made_an_administrator_and_the_last_one_stays() {
     let installation = Installation::with_ada();
     let granted = installation.json("user grant -t acme ada tenant_administrator");
     assert_eq!(granted["grants"], json!(["tenant_administrator"]));
-    let text = installation.line("user grant -t acme ada tenant_administrator").done();
-    assert_eq!(text, "The user `ada` of tenant `acme` holds `tenant_administrator` already.\n");
-    let text = installation.line("user revoke -t acme ada tenant_administrator").done();
-    assert_eq!(text, "Took `tenant_administrator` from user `ada` of tenant `acme`.\n");
+    let text = installation
+        .line("user grant -t acme ada tenant_administrator")
+        .done();
+    assert_eq!(
+        text,
+        "The user `ada` of tenant `acme` holds `tenant_administrator` already.\n"
+    );
+    let text = installation
+        .line("user revoke -t acme ada tenant_administrator")
+        .done();
+    assert_eq!(
+        text,
+        "Took `tenant_administrator` from user `ada` of tenant `acme`.\n"
+    );
 
-    installation.line("user grant -t acme ada platform_administrator").done();
+    installation
+        .line("user grant -t acme ada platform_administrator")
+        .done();
     for line in [
         "user revoke -t acme ada platform_administrator",
         "user lock -t acme ada",
@@ -167,6 +217,11 @@ fn a_user_is_deleted_only_when_that_is_meant() {
     );
     let deleted = installation.json("user delete -t acme ada --yes");
     assert_eq!(deleted["deleted"]["user_name"], "ada");
-    let message = installation.line("user delete -t acme ada --yes").refused(1);
-    assert!(message.starts_with("there is no user `ada` in tenant `acme`"), "{message}");
+    let message = installation
+        .line("user delete -t acme ada --yes")
+        .refused(1);
+    assert!(
+        message.starts_with("there is no user `ada` in tenant `acme`"),
+        "{message}"
+    );
 }

@@ -22,6 +22,9 @@ pub struct Place {
     starts: AtomicU32,
 }
 
+/// Where the binary is told to put temporary files.
+const TEMPORARY: &str = "tmp";
+
 /// A command that has ended.
 #[derive(Debug)]
 pub struct Finished {
@@ -53,8 +56,10 @@ impl Default for Place {
 impl Place {
     /// An empty one without a configuration.
     pub fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("gatelodge-e2e-").tempdir().unwrap();
+        fs::create_dir(root.path().join(TEMPORARY)).unwrap();
         Self {
-            root: tempfile::Builder::new().prefix("gatelodge-e2e-").tempdir().unwrap(),
+            root,
             has_config: false,
             secrets: Secrets::default(),
             starts: AtomicU32::new(0),
@@ -85,6 +90,11 @@ impl Place {
     /// The configuration file.
     pub fn config(&self) -> PathBuf {
         self.root().join("gatelodge.toml")
+    }
+
+    /// The folder for temporary files.
+    pub fn temporary(&self) -> PathBuf {
+        self.root().join(TEMPORARY)
     }
 
     /// The data folder.
@@ -128,6 +138,7 @@ impl Place {
     pub async fn run_with_input(&self, arguments: &[&str], input: &str) -> Finished {
         let mut command = gatelodge();
         self.point(&mut command);
+        self.at_home(&mut command);
         command.args(arguments);
         self.finish(Command::from(command), input).await
     }
@@ -167,8 +178,13 @@ impl Place {
         if !listens && !start.bare {
             command.args(["--listen", "127.0.0.1:0"]);
         }
-        command.args(&start.arguments).current_dir(self.root());
+        command.args(&start.arguments);
+        self.at_home(&mut command);
         command
+    }
+
+    fn at_home(&self, command: &mut std::process::Command) {
+        command.current_dir(self.root()).env("TMPDIR", self.temporary());
     }
 
     fn point(&self, command: &mut std::process::Command) {

@@ -22,7 +22,7 @@ use crate::{
 /// What a page's handler fails with.
 #[derive(Debug, Clone)]
 pub(super) struct PageProblem {
-    problem: Problem,
+    problem: Box<Problem>,
     /// A kind in place of the one that the status has.
     kind: Option<MessageKind>,
     /// A sentence in place of the usual one.
@@ -135,7 +135,7 @@ fn said(problem: &Problem) -> Option<String> {
 impl From<Problem> for PageProblem {
     fn from(problem: Problem) -> Self {
         Self {
-            problem,
+            problem: Box::new(problem),
             kind: None,
             text: None,
             ways: Vec::new(),
