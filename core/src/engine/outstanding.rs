@@ -34,15 +34,28 @@ pub(crate) async fn outstanding(
         return Ok(Next::Do(Phase::First));
     };
     let enrolled = second_factors(platform, unit, user, &first.factor.provider).await?;
-    let confirmed = flow
-        .proofs
+    let is_proven = |configured: &&Configured| {
+        let mut proofs = flow.proofs.iter();
+        proofs.any(|proof| proof.factor.provider == configured.id)
+    };
+    // What somebody set up only to confirm sign-ins is demanded; what can also
+    // start one is an alternative, and asked for only to make up two factors.
+    let demanded = enrolled
         .iter()
-        .any(|proof| enrolled.contains(&proof.factor.provider));
-    if !enrolled.is_empty() && !confirmed {
+        .any(|configured| !configured.description.first_step);
+    if demanded && !enrolled.iter().any(|configured| is_proven(&configured)) {
         return Ok(Next::Do(Phase::Second));
     }
-    if flow.two_factors && flow.classes().len() < 2 {
-        return Ok(Next::Impossible("no_second_factor"));
+    let classes = flow.classes();
+    if flow.two_factors && classes.len() < 2 {
+        let another = enrolled
+            .iter()
+            .any(|configured| !classes.contains(&configured.description.class));
+        return Ok(if another {
+            Next::Do(Phase::Second)
+        } else {
+            Next::Impossible("no_second_factor")
+        });
     }
     let change_due = user.must_change.is_some()
         && !flow
@@ -63,23 +76,20 @@ pub(crate) async fn outstanding(
 
 /// The second factors that the user has set up, without the one that the
 /// sign-in started with.
-pub(crate) async fn second_factors(
-    platform: &Platform,
+pub(crate) async fn second_factors<'a>(
+    platform: &'a Platform,
     unit: &mut dyn UnitOfWork,
     user: &User,
     first: &ProviderId,
-) -> Result<Vec<ProviderId>> {
+) -> Result<Vec<&'a Configured>> {
     let mut enrolled = Vec::new();
     for configured in platform.providers().providers() {
         if !configured.description.second_factor || configured.id == *first {
             continue;
         }
         let records = unit.records().by_user(&configured.id, user.id).await?;
-        if records
-            .iter()
-            .any(|record| !record.is_expired_at(platform.now()))
-        {
-            enrolled.push(configured.id.clone());
+        if records.iter().any(|record| !record.is_expired_at(platform.now())) {
+            enrolled.push(configured);
         }
     }
     Ok(enrolled)

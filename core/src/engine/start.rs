@@ -227,7 +227,11 @@ async fn candidates<'a>(
             let set_up =
                 second_factors(platform, unit.as_mut(), user, &first.factor.provider).await?;
             unit.rollback().await?;
-            all.filter(|c| set_up.contains(&c.id)).collect()
+            let classes = flow.classes();
+            let adds = |c: &&Configured| {
+                !c.description.first_step || !classes.contains(&c.description.class)
+            };
+            set_up.into_iter().filter(adds).collect()
         }
         (Phase::SignUp, _) => all
             .filter(|c| c.description.first_step && c.description.enrolment)

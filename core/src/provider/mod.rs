@@ -27,6 +27,10 @@
 //!   `resume` is called. For a name that nobody has, the subject is a decoy that
 //!   looks like any other, has no records and can never sign in. Do the same
 //!   work for it: a stranger must not learn which accounts exist.
+//! * **Without an identifier nobody is the subject.** A provider that finds out by
+//!   itself who it is (a link's token, a third party) proves
+//!   [candidates](Who::Candidates) and declares [`Description::finds_tenant`]; its
+//!   records are only found once the flow's tenant is known.
 //! * **State comes back.** What a turn carries in [`Turn::state`] (at most
 //!   16 KiB) is handed to the next `resume` of the same flow, each step once.
 //!   It is kept sealed at the server; the browser never sees it.

@@ -117,7 +117,9 @@ pub enum Step {
     },
     /// The answer was wrong. The person learns nothing but that.
     Refused {
-        /// A stable short word for the audit log, such as `wrong_password`.
+        /// A stable short word for the audit log, such as `wrong_password`:
+        /// `[a-z0-9_]{1,64}`. It may tell a stranger from an owner, since only
+        /// administrators see it.
         reason: String,
     },
 }

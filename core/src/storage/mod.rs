@@ -21,7 +21,8 @@
 //!   simply not there. Methods marked *platform* refuse a tenant unit, methods
 //!   marked *tenant* refuse a platform unit, both with
 //!   [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported), changing nothing.
-//! * A read unit refuses writes with `Unsupported`, changing nothing.
+//! * A read unit refuses writes with `Unsupported`, changing nothing; `lock_row`
+//!   and `announce` are writes.
 //! * A look-up answers `Option`. An update carries the version that was read:
 //!   the row's version is then one higher, the returned object has it; another
 //!   version in the row is a `Conflict`, a row that is not there is `NotFound`.
@@ -29,7 +30,11 @@
 //! * Lists are sorted by id and paged by it: after [`Page::after`], at most
 //!   [`Page::limit`] rows.
 //! * Times are whole milliseconds and come back exactly.
-//! * An error of a statement leaves the unit usable for nothing but `rollback`.
+//! * An error of a method leaves the unit usable for nothing but `rollback`;
+//!   `commit` is then an error and keeps nothing.
+//! * What expires at a time counts as expired *at* that time and is removed by
+//!   `delete_expired` *after* it.
+//! * A text that holds NUL is found nowhere, and looking for it is no error.
 //! * When the backend cannot answer (locked, full, read-only, gone), the error
 //!   is `Unavailable` and nothing of the unit is kept.
 
@@ -81,7 +86,8 @@ pub trait Storage: Send + Sync + 'static {
     /// Answers when a point read works.
     async fn check(&self) -> Result<()>;
 
-    /// Finishes what is open and closes; units begun later are `Unavailable`.
+    /// Closes, after open units had a short time to finish; units begun later are
+    /// `Unavailable`. Closing twice changes nothing.
     async fn close(&self);
 }
 

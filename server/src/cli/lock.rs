@@ -14,7 +14,7 @@ pub(super) struct LockArguments {
     /// Why, for administrators to read; at most 500 characters
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// For how long, such as `45s`, `30m`, `2h`, `7d` or `1d12h`; until unlocked without this and `--until`
+    /// For how long, such as `45s`, `30m`, `2h`, `7d` or `1d12h` [default: until unlocked]
     #[arg(long = "for", value_name = "SPAN", value_parser = parse_span, conflicts_with = "until")]
     span: Option<Duration>,
     /// Until when, such as `2030-01-31T18:00:00Z` (RFC 3339)

@@ -31,7 +31,7 @@ mod user_change;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::Parser as _;
+use clap::{Parser as _, error::ErrorKind};
 use serde_json::json;
 
 use self::{
@@ -175,17 +175,29 @@ fn misunderstood(error: &clap::Error, arguments: &[OsString], surroundings: &Sur
         })
         .collect();
     if wants_json(arguments) {
-        let first = text.split("\n\n").next().unwrap_or_default();
-        let message = first.trim_start_matches("error: ").trim_end();
         let problem = Problem {
             exit: USAGE,
             code: "usage",
-            messages: vec![message.replace('\n', " ")],
+            messages: vec![usage_message(error.kind(), &text)],
         };
         return report(&problem, true, surroundings);
     }
     surroundings.tell(&text);
     USAGE
+}
+
+/// The first paragraph on one line; the rest is advice for people.
+fn usage_message(kind: ErrorKind, text: &str) -> String {
+    let is_cut_short = matches!(
+        kind,
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    );
+    if is_cut_short {
+        return "a command is missing; `--help` shows those there are".to_owned();
+    }
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let message = first.trim_start_matches("error: ").trim_end();
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether `--json` was asked for, in a command line that was not understood.

@@ -8,6 +8,7 @@ use super::{
 };
 
 #[derive(Debug, Args)]
+#[command(after_help = KEYS)]
 pub(super) struct SettingsArguments {
     #[command(flatten)]
     this: ThisTenant,
@@ -18,6 +19,16 @@ pub(super) struct SettingsArguments {
     #[arg(long, value_name = "KEY", value_parser = Key::parse)]
     unset: Vec<Key>,
 }
+
+const KEYS: &str = "\
+Keys:
+  session.idle_minutes                a session without activity ends after this; 1 to 43200 minutes
+  session.absolute_minutes            a session ends after this, active or not; 1 to 43200 minutes
+  session.limit                       how many sessions a user may have at a time; 1 to 10000
+  session.at_limit                    `refuse` the next sign-in, or `replace_oldest` session
+  registration.enabled                whether people may make their own accounts; `true` or `false`
+  registration.email_required         whether they must state an e-mail address; `true` or `false`
+  registration.display_name_required  whether they must state a display name; `true` or `false`";
 
 /// A setting of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -242,6 +253,13 @@ mod tests {
         assert!(Key::ALL.into_iter().all(|key| is_own(&set, key)));
         let unset = changed(set, &arguments(&[], &Key::ALL)).unwrap();
         assert_eq!(unset, TenantSettings::default());
+    }
+
+    #[test]
+    fn the_help_names_every_setting() {
+        for key in Key::ALL {
+            assert!(KEYS.contains(&format!("\n  {} ", key.name())), "{key:?}");
+        }
     }
 
     #[test]

@@ -124,6 +124,13 @@ fn a_wrong_command_line_is_a_usage_error() {
     let (code, _, errors) = plainly(&["tenant", "crate", "acme", "--json"]);
     let problem: Value = serde_json::from_str(&errors).unwrap();
     assert_eq!((code, problem["code"].as_str()), (2, Some("usage")));
+    let (code, _, errors) = plainly(&["tenant", "--json"]);
+    let problem: Value = serde_json::from_str(&errors).unwrap();
+    assert_eq!(code, 2);
+    assert_eq!(
+        problem["message"],
+        "a command is missing; `--help` shows those there are"
+    );
 }
 
 /// S47: what somebody else chose as a name and a script passes on is shown, not obeyed.

@@ -46,7 +46,7 @@ pub(crate) struct World {
     pub(crate) origin: String,
     /// Another server on the same storage, where a ticket signs anybody in.
     pub(super) issuer: Platform,
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 impl Plan {
@@ -87,6 +87,14 @@ impl World {
         Self::of(Plan::on_sqlite().await).await
     }
 
+    /// An empty one on the same kind of storage.
+    pub(crate) async fn another_like_this(&self) -> Self {
+        match self.folder {
+            Some(_) => Self::on_sqlite().await,
+            None => Self::in_memory().await,
+        }
+    }
+
     /// In memory, with a configuration of its own.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut plan = Plan::in_memory();
@@ -116,7 +124,7 @@ impl World {
             clock,
             origin,
             issuer,
-            _folder: plan.folder,
+            folder: plan.folder,
         }
     }
 
