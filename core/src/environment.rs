@@ -222,7 +222,10 @@ mod tests {
     #[test]
     fn spans_do_not_overflow() {
         let end = later(Timestamp::MAX, Duration::MAX);
-        assert_eq!(Timestamp::from_millisecond(end.as_millisecond()).unwrap(), end);
+        assert_eq!(
+            Timestamp::from_millisecond(end.as_millisecond()).unwrap(),
+            end
+        );
         assert_eq!(
             span_between(Timestamp::MAX, Timestamp::UNIX_EPOCH),
             Duration::ZERO

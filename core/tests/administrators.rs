@@ -34,11 +34,20 @@ async fn lose(platform: &Platform, way: u32, place: (TenantId, UserId)) -> Resul
         ..UserPatch::default()
     };
     match way {
-        0 => users.set_grant(&operator, place, GRANT, false).await.map(|_| ()),
-        1 => users.lock(&operator, place, NewLock::default()).await.map(|_| ()),
+        0 => users
+            .set_grant(&operator, place, GRANT, false)
+            .await
+            .map(|_| ()),
+        1 => users
+            .lock(&operator, place, NewLock::default())
+            .await
+            .map(|_| ()),
         2 => users.update(&operator, place, None, off).await.map(|_| ()),
         3 => users.delete(&operator, place, None).await,
-        4 => tenants.lock(&operator, place.0, NewLock::default()).await.map(|_| ()),
+        4 => tenants
+            .lock(&operator, place.0, NewLock::default())
+            .await
+            .map(|_| ()),
         _ => tenants.delete(&operator, place.0, force).await,
     }
 }

@@ -1,10 +1,7 @@
 //! Duties before a session: changing a credential.
 
 use gatelodge_core::{
-    engine::Progress,
-    model::MustChange,
-    secret::Secret,
-    service::InitialCredential,
+    engine::Progress, model::MustChange, secret::Secret, service::InitialCredential,
 };
 
 use crate::support::{Browser, World, refused};
@@ -32,7 +29,9 @@ async fn who_must_change_the_word_does_so_before_the_session() {
     assert!(world.knows(&browser).await);
     assert_eq!(world.read_user((acme.id, ada.id)).await.must_change, None);
     let mut old = Browser::at_tenant(&world, &acme).await;
-    assert!(refused(&old.word(&world, "ada", "first word").await.unwrap()));
+    assert!(refused(
+        &old.word(&world, "ada", "first word").await.unwrap()
+    ));
     world.signed_in(&acme, "ada", "second word").await;
     let actions = world.actions(&acme).await;
     assert!(actions.contains(&"user.change_credential".to_owned()));
@@ -115,7 +114,10 @@ async fn s03_a_duty_given_after_it_was_done_has_to_be_done_again() {
         .await;
     let set_up = enrolling.fill(&world, "code", &[("new_code", "123456")]);
     set_up.await.unwrap();
-    assert!(enrolling.token().is_none(), "the word is still to be changed");
+    assert!(
+        enrolling.token().is_none(),
+        "the word is still to be changed"
+    );
     assert_eq!(enrolling.asked_by(), ["duty:change-credential"]);
     let user = world.read_user((acme.id, ada.id)).await;
     assert_eq!(user.must_change, Some(MustChange::Compromised));
@@ -133,7 +135,9 @@ async fn a_word_that_was_changed_in_another_flow_is_not_changed_again() {
     owner.word(&world, "ada", "first word").await.unwrap();
     thief.word(&world, "ada", "first word").await.unwrap();
     owner.change_word(&world, "second word").await.unwrap();
-    assert!(refused(&thief.change_word(&world, "thief's word").await.unwrap()));
+    assert!(refused(
+        &thief.change_word(&world, "thief's word").await.unwrap()
+    ));
     assert!(world.knows(&owner).await);
     world.signed_in(&acme, "ada", "second word").await;
 }

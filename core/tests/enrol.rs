@@ -31,7 +31,10 @@ async fn nothing_is_set_up_without_a_session_or_a_way_to() {
             target,
             ..StartFlow::sign_in(Transport::Cookie)
         };
-        assert_eq!(kind(browser.again(&world, start).await), ErrorKind::NotFound);
+        assert_eq!(
+            kind(browser.again(&world, start).await),
+            ErrorKind::NotFound
+        );
     }
 }
 
@@ -46,9 +49,13 @@ async fn setting_up_asks_for_a_fresh_proof_first() {
     assert_eq!(enrolling.asked_by(), ["password"]);
     let early = enrolling.fill(&world, "code", &[("new_code", "1")]).await;
     assert_eq!(kind(early), ErrorKind::NotFound);
-    assert!(refused(&enrolling.word(&world, "ada", WRONG).await.unwrap()));
+    assert!(refused(
+        &enrolling.word(&world, "ada", WRONG).await.unwrap()
+    ));
     // Another's name and word prove nothing about the one who is signed in.
-    assert!(refused(&enrolling.word(&world, "eve", "eve's word").await.unwrap()));
+    assert!(refused(
+        &enrolling.word(&world, "eve", "eve's word").await.unwrap()
+    ));
     enrolling.word(&world, "ada", "ada's word").await.unwrap();
     assert_eq!(enrolling.asked_by(), ["code"]);
     enrolling
@@ -109,7 +116,9 @@ async fn s20_a_change_of_credentials_ends_every_other_session_at_once() {
     assert!(!world.knows(&other).await);
     assert!(world.knows(&bob).await);
     let mut old = Browser::at_tenant(&world, &acme).await;
-    assert!(refused(&old.word(&world, "ada", "ada's word").await.unwrap()));
+    assert!(refused(
+        &old.word(&world, "ada", "ada's word").await.unwrap()
+    ));
 }
 
 #[tokio::test]
@@ -133,7 +142,12 @@ async fn proving_oneself_again_replaces_the_session() {
     let page = gatelodge_core::storage::Page::first(10);
     let sessions = world.platform.sessions();
     let all = sessions.list(&operator, acme.id, None, false, page).await;
-    let ends: Vec<_> = all.unwrap().items.iter().map(|s| s.ended.map(|e| e.reason)).collect();
+    let ends: Vec<_> = all
+        .unwrap()
+        .items
+        .iter()
+        .map(|s| s.ended.map(|e| e.reason))
+        .collect();
     assert_eq!(ends, [Some(EndReason::Replaced), None]);
 }
 
@@ -146,7 +160,9 @@ async fn a_second_factor_is_asked_again_before_it_is_changed() {
     let mut enrolling = browser.enrolling(&world, "code").await;
     enrolling.word(&world, "ada", "ada's word").await.unwrap();
     assert_eq!(enrolling.asked_by(), ["code"]);
-    let early = enrolling.fill(&world, "code", &[("new_code", "999999")]).await;
+    let early = enrolling
+        .fill(&world, "code", &[("new_code", "999999")])
+        .await;
     assert!(matches!(
         early.unwrap(),
         gatelodge_core::engine::Progress::Invalid { .. }

@@ -67,8 +67,8 @@ async fn s11_wrong_second_steps_are_counted_for_the_account() {
             let start = crate::support::sign_in_at(&acme);
             let browser = Browser::start_from(&world, start, &network).await;
             let mut browser = browser.unwrap();
-            let named = browser.fill(&world, "two", &[("user_name", name)]);
-            named.await.unwrap();
+            let named = browser.fill(&world, "two", &[("user_name", name)]).await;
+            named.unwrap();
             let word = browser.fill(&world, "two", &[("word", WRONG)]).await;
             assert!(refused(&word.unwrap()));
         }

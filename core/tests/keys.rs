@@ -29,7 +29,10 @@ async fn what_is_sealed_opens_for_its_purpose_and_place_only() {
     for plain in [b"".as_slice(), b"a secret", &[0; 100_000]] {
         let sealed = ring.seal(&at("record", place), plain).unwrap();
         assert!(sealed.len() <= plain.len() + KeyRing::OVERHEAD);
-        assert_eq!(ring.open_sealed(&at("record", place), &sealed).unwrap(), plain);
+        assert_eq!(
+            ring.open_sealed(&at("record", place), &sealed).unwrap(),
+            plain
+        );
         for other in [
             at("flow", place),
             at("record", &[]),
@@ -96,7 +99,10 @@ async fn a_server_reads_the_keys_that_another_made() {
     one.rotate(&storage).await.unwrap();
     let context = at("record", &[]);
     let sealed = one.seal(&context, b"new").unwrap();
-    assert_eq!(kind(other.open_sealed(&context, &sealed)), ErrorKind::Corrupt);
+    assert_eq!(
+        kind(other.open_sealed(&context, &sealed)),
+        ErrorKind::Corrupt
+    );
     assert!(other.reload(&storage).await.unwrap());
     assert_eq!(other.open_sealed(&context, &sealed).unwrap(), b"new");
 }
@@ -111,7 +117,10 @@ async fn the_wrong_master_key_is_refused() {
     assert!(error.message().contains("master key"));
     let sealed = right.seal(&at("record", &[]), b"x").unwrap();
     let again = ring(&storage, 1, 3).await.unwrap();
-    assert_eq!(again.open_sealed(&at("record", &[]), &sealed).unwrap(), b"x");
+    assert_eq!(
+        again.open_sealed(&at("record", &[]), &sealed).unwrap(),
+        b"x"
+    );
 }
 
 #[tokio::test]

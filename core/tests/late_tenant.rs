@@ -99,7 +99,11 @@ async fn a_person_with_two_accounts_chooses_the_tenant() {
         panic!("a tenant is chosen from a form");
     };
     assert_eq!(provider, "duty:choose-tenant");
-    let names: Vec<_> = form.fields[0].choices.iter().map(|c| c.value.as_str()).collect();
+    let names: Vec<_> = form.fields[0]
+        .choices
+        .iter()
+        .map(|c| c.value.as_str())
+        .collect();
     assert_eq!(names, ["acme", "other"]);
     for wrong in ["", "third", "ACME"] {
         let progress = choose(&found, &mut browser, wrong).await;

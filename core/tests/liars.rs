@@ -48,16 +48,17 @@ fn proven(who: Who) -> Turn {
 
 #[tokio::test]
 async fn a_proof_of_another_than_the_subject_is_refused() {
-    let (world, acme, _) = told(|(_, eve)| {
-        Liar::saying(move |_| Ok(proven(Who::Subject { user: eve })))
-    })
-    .await;
+    let (world, acme, _) =
+        told(|(_, eve)| Liar::saying(move |_| Ok(proven(Who::Subject { user: eve })))).await;
     for name in ["ada", "nobody"] {
         assert!(refused(&believed(&world, &acme, name).await), "{name}");
     }
     assert_eq!(world.refusals(Some(acme.id)).await, ["not_the_subject"; 2]);
     let progress = believed(&world, &acme, "eve").await;
-    assert!(matches!(progress, Progress::Complete(_)), "here it is no lie");
+    assert!(
+        matches!(progress, Progress::Complete(_)),
+        "here it is no lie"
+    );
 }
 
 #[tokio::test]
@@ -76,10 +77,8 @@ async fn a_decoy_never_signs_in() {
 
 #[tokio::test]
 async fn candidates_come_only_from_providers_that_find_tenants() {
-    let (world, acme, _) = told(|eve| {
-        Liar::saying(move |_| Ok(proven(Who::Candidates { users: vec![eve] })))
-    })
-    .await;
+    let (world, acme, _) =
+        told(|eve| Liar::saying(move |_| Ok(proven(Who::Candidates { users: vec![eve] })))).await;
     assert!(refused(&believed(&world, &acme, "ada").await));
     let reasons = world.refusals(Some(acme.id)).await;
     assert_eq!(reasons, ["candidates_not_allowed"]);
@@ -201,7 +200,9 @@ async fn a_state_that_is_too_large_is_a_fault() {
 }
 
 /// A liar that begins when it is chosen, with `first`.
-fn eager(first: impl Fn((TenantId, UserId)) -> Turn + Send + Sync + Copy + 'static) -> impl Fn((TenantId, UserId)) -> Liar {
+fn eager(
+    first: impl Fn((TenantId, UserId)) -> Turn + Send + Sync + Copy + 'static,
+) -> impl Fn((TenantId, UserId)) -> Liar {
     move |eve| Liar {
         description: Description {
             inline: false,

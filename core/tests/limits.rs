@@ -9,7 +9,9 @@ use gatelodge_core::{
     model::{Tenant, User},
 };
 
-use crate::support::{Browser, MILLISECOND, Plan, WRONG, World, kind, minutes, refused, sign_in_at};
+use crate::support::{
+    Browser, MILLISECOND, Plan, WRONG, World, kind, minutes, refused, sign_in_at,
+};
 
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 

@@ -62,13 +62,22 @@ async fn a_link_signs_in_once_and_opening_it_uses_nothing_up() {
 async fn a_wrong_link_and_another_tenants_lead_nowhere() {
     let (world, acme, _) = world_with(None).await;
     let other = world.tenant("other").await;
-    assert_eq!(kind(follow(&world, &acme, "wrong").await), ErrorKind::NotFound);
-    assert_eq!(kind(follow(&world, &other, TOKEN).await), ErrorKind::NotFound);
+    assert_eq!(
+        kind(follow(&world, &acme, "wrong").await),
+        ErrorKind::NotFound
+    );
+    assert_eq!(
+        kind(follow(&world, &other, TOKEN).await),
+        ErrorKind::NotFound
+    );
     let start = StartFlow {
         link: Some((provider("made-up"), Secret::new(TOKEN))),
         ..sign_in_at(&acme)
     };
-    assert_eq!(kind(Browser::start(&world, start).await), ErrorKind::NotFound);
+    assert_eq!(
+        kind(Browser::start(&world, start).await),
+        ErrorKind::NotFound
+    );
 }
 
 #[tokio::test]

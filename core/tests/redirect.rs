@@ -14,10 +14,14 @@ use crate::{
 };
 
 async fn world() -> (World, Arc<Away>) {
-    let (away, asks) = (Arc::new(Away::default()), Away { asks_first: true, ..Away::default() });
+    let (away, asks) = (Arc::new(Away::default()), Away::asking_first());
     let made = away.clone();
     let world = World::with(|plan| {
-        plan.more = vec![("away", made.clone()), ("twin", made), ("asks", Arc::new(asks))];
+        plan.more = vec![
+            ("away", made.clone()),
+            ("twin", made),
+            ("asks", Arc::new(asks)),
+        ];
     })
     .await;
     let acme = world.tenant("acme").await;
@@ -50,16 +54,21 @@ async fn who_comes_back_with_the_right_state_is_signed_in_once() {
     let mut browser = Browser::anywhere(&world).await;
     assert!(browser.asked_by().contains(&"away".to_owned()));
     let state = leave(&world, &mut browser, "away").await;
-    let found = world.platform.sign_in().callback_flow(&Secret::new(state.as_str()));
-    assert_eq!(found.await.unwrap(), browser.handle.id);
+    let sign_in = world.platform.sign_in();
+    let secret = Secret::new(state.as_str());
+    let found = sign_in.callback_flow(&secret).await;
+    assert_eq!(found.unwrap(), browser.handle.id);
 
     let parameters = [("state", state.as_str()), ("code", "ada's code")];
-    browser.come_back(&world, "away", &parameters).await.unwrap();
+    browser
+        .come_back(&world, "away", &parameters)
+        .await
+        .unwrap();
     assert!(world.knows(&browser).await);
     let again = browser.come_back(&world, "away", &parameters).await;
     assert_eq!(kind(again), ErrorKind::NotFound);
-    let found = world.platform.sign_in().callback_flow(&Secret::new(state));
-    assert_eq!(kind(found.await), ErrorKind::NotFound);
+    let found = sign_in.callback_flow(&secret).await;
+    assert_eq!(kind(found), ErrorKind::NotFound);
 }
 
 /// S26: the state belongs to one flow, one browser, one connection.
@@ -120,8 +129,13 @@ async fn a_state_dies_with_its_flow() {
     let parameters = [("state", state.as_str()), ("code", "ada's code")];
     let late = browser.come_back(&world, "away", &parameters).await;
     assert_eq!(kind(late), ErrorKind::NotFound);
-    world.clock.set(world.now() - jiff::SignedDuration::try_from(MILLISECOND).unwrap());
-    browser.come_back(&world, "away", &parameters).await.unwrap();
+    world
+        .clock
+        .set(world.now() - jiff::SignedDuration::try_from(MILLISECOND).unwrap());
+    browser
+        .come_back(&world, "away", &parameters)
+        .await
+        .unwrap();
 }
 
 /// Whoever is refused there, or changes their mind, can go on here.
@@ -138,7 +152,10 @@ async fn after_a_refusal_at_the_third_party_every_way_is_open_again() {
     let second = leave(&world, &mut browser, "away").await;
     assert_ne!(second, state);
     let parameters = [("state", second.as_str()), ("code", "ada's code")];
-    browser.come_back(&world, "away", &parameters).await.unwrap();
+    browser
+        .come_back(&world, "away", &parameters)
+        .await
+        .unwrap();
     assert!(browser.token().is_some());
 }
 

@@ -41,7 +41,10 @@ async fn s12_one_of_two_factors_gives_no_session() {
     let before = world.actions(&acme).await.len();
 
     let mut browser = Browser::at_tenant(&world, &acme).await;
-    assert_eq!(kind(browser.code(&world, "123456").await), ErrorKind::NotFound);
+    assert_eq!(
+        kind(browser.code(&world, "123456").await),
+        ErrorKind::NotFound
+    );
     browser.word(&world, "ada", "ada's word").await.unwrap();
     let again = browser.word(&world, "ada", "ada's word").await;
     assert_eq!(kind(again), ErrorKind::NotFound);
@@ -63,7 +66,10 @@ async fn s12_one_of_two_factors_gives_no_session() {
 async fn s13_two_half_logins_cannot_be_swapped() {
     let world = World::new().await;
     let acme = world.tenant("acme").await;
-    for (name, word, code) in [("ada", "ada's word", "111111"), ("eve", "eve's word", "222222")] {
+    for (name, word, code) in [
+        ("ada", "ada's word", "111111"),
+        ("eve", "eve's word", "222222"),
+    ] {
         world.user(&acme, name, word).await;
         world.enrol_code(&acme, name, word, code).await;
     }
@@ -75,10 +81,16 @@ async fn s13_two_half_logins_cannot_be_swapped() {
     assert!(refused(&ada.code(&world, "222222").await.unwrap()));
     let mut crossed = eve.clone();
     crossed.handle.id.clone_from(&ada.handle.id);
-    assert_eq!(kind(crossed.code(&world, "222222").await), ErrorKind::NotFound);
+    assert_eq!(
+        kind(crossed.code(&world, "222222").await),
+        ErrorKind::NotFound
+    );
     let mut crossed = eve.clone();
     crossed.view = ada.view.clone();
-    assert_eq!(kind(crossed.code(&world, "222222").await), ErrorKind::Conflict);
+    assert_eq!(
+        kind(crossed.code(&world, "222222").await),
+        ErrorKind::Conflict
+    );
 
     ada.code(&world, "111111").await.unwrap();
     eve.code(&world, "222222").await.unwrap();
@@ -96,7 +108,9 @@ async fn two_factors_that_are_asked_for_must_be_there() {
         ..sign_in_at(&acme)
     };
     let mut browser = Browser::start(&world, start.clone()).await.unwrap();
-    assert!(refused(&browser.word(&world, "ada", "ada's word").await.unwrap()));
+    assert!(refused(
+        &browser.word(&world, "ada", "ada's word").await.unwrap()
+    ));
     assert_eq!(world.refusals(Some(acme.id)).await, ["no_second_factor"]);
 
     world.enrol_code(&acme, "ada", "ada's word", "123456").await;

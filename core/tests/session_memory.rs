@@ -74,10 +74,20 @@ async fn what_ends_a_session_is_in_force_here_when_it_is_answered() {
         match way {
             0 => sessions.sign_out(&caller).await.unwrap(),
             1 => sessions.end(&operator, acme.id, id).await.unwrap(),
-            2 => drop(sessions.end_of_user(&operator, acme.id, ada.id).await.unwrap()),
+            2 => drop(
+                sessions
+                    .end_of_user(&operator, acme.id, ada.id)
+                    .await
+                    .unwrap(),
+            ),
             3 => {
                 world.lock_tenant(&acme).await.unwrap();
-                world.platform.tenants().unlock(&operator, acme.id).await.unwrap();
+                world
+                    .platform
+                    .tenants()
+                    .unlock(&operator, acme.id)
+                    .await
+                    .unwrap();
             }
             _ => {
                 let place = (acme.id, ada.id);
@@ -163,7 +173,10 @@ async fn memory_is_not_trusted_a_second_after_the_last_confirmation() {
     let unknown = sessions.check(browser.token().unwrap()).await;
     assert_eq!(kind(unknown), ErrorKind::Unavailable, "nobody passes");
     settle().await;
-    assert!(world.knows(&browser).await, "confirmed again, memory serves");
+    assert!(
+        world.knows(&browser).await,
+        "confirmed again, memory serves"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,9 +5,7 @@ use std::{sync::Arc, time::Duration};
 use gatelodge_core::{
     ErrorKind,
     access::{Caller, Principal},
-    model::{
-        AtLimit, EndReason, Grant, Session, SessionSettings, Tenant, TenantSettings, User,
-    },
+    model::{AtLimit, EndReason, Grant, Session, SessionSettings, Tenant, TenantSettings, User},
     storage::Page,
 };
 
@@ -40,7 +38,9 @@ async fn all(world: &World, tenant: &Tenant) -> Vec<Session> {
 
 async fn ends(world: &World, tenant: &Tenant) -> Vec<Option<EndReason>> {
     let sessions = all(world, tenant).await.into_iter();
-    sessions.map(|session| session.ended.map(|end| end.reason)).collect()
+    sessions
+        .map(|session| session.ended.map(|end| end.reason))
+        .collect()
 }
 
 #[tokio::test]
@@ -183,7 +183,10 @@ async fn s02_signing_out_ends_exactly_that_session() {
     assert!(!world.knows(&here).await);
     assert!(world.knows(&there).await);
     world.platform.sessions().sign_out(&caller).await.unwrap();
-    assert_eq!(ends(&world, &acme).await, [Some(EndReason::SignedOut), None]);
+    assert_eq!(
+        ends(&world, &acme).await,
+        [Some(EndReason::SignedOut), None]
+    );
     let nobody = Caller {
         principal: Principal::Anonymous,
         client: here.client.clone(),
@@ -225,7 +228,9 @@ async fn administrators_end_sessions_of_their_tenant_only() {
     let other = world.tenant("other").await;
     let eve = world.user(&other, "eve", "eve's word").await;
     let root = world.user(&acme, "root", "root's word").await;
-    world.grant((acme.id, root.id), Grant::PlatformAdministrator).await;
+    world
+        .grant((acme.id, root.id), Grant::PlatformAdministrator)
+        .await;
     let grant = Grant::TenantAdministrator;
     let (_, administrator) = world.administrator(&acme, "boss", grant).await;
     let adas = [
@@ -245,7 +250,10 @@ async fn administrators_end_sessions_of_their_tenant_only() {
     assert_eq!(kind(foreign), ErrorKind::NotFound);
     for above in [
         sessions.end(&administrator, acme.id, id(&roots)).await,
-        sessions.end_of_user(&administrator, acme.id, root.id).await.map(|_| ()),
+        sessions
+            .end_of_user(&administrator, acme.id, root.id)
+            .await
+            .map(|_| ()),
     ] {
         assert_eq!(kind(above), ErrorKind::Denied, "s37");
     }
@@ -253,7 +261,10 @@ async fn administrators_end_sessions_of_their_tenant_only() {
     let denied = sessions.end(&adas_own, acme.id, id(&adas[1])).await;
     assert_eq!(kind(denied), ErrorKind::Denied);
 
-    sessions.end(&administrator, acme.id, id(&adas[0])).await.unwrap();
+    sessions
+        .end(&administrator, acme.id, id(&adas[0]))
+        .await
+        .unwrap();
     assert!(!world.knows(&adas[0]).await);
     let ended = sessions.end_of_user(&administrator, acme.id, ada.id).await;
     assert_eq!(ended.unwrap(), 1);

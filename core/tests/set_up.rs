@@ -110,7 +110,10 @@ async fn a_refused_set_up_changes_nothing_and_leaves_the_link_usable() {
     let token = prepared(&world).await;
     let weak = complete(&world, first(token.expose(), "acme", "abc")).await;
     let weak = weak.unwrap_err();
-    assert_eq!((weak.kind(), weak.field()), (ErrorKind::Invalid, Some("password")));
+    assert_eq!(
+        (weak.kind(), weak.field()),
+        (ErrorKind::Invalid, Some("password"))
+    );
     let taken = complete(&world, first(token.expose(), "taken", "long enough")).await;
     assert_eq!(kind(taken), ErrorKind::AlreadyExists);
     complete(&world, first(token.expose(), "acme", "long enough"))

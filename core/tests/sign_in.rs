@@ -33,7 +33,12 @@ async fn the_right_word_gives_a_session() {
     let actions = world.actions(&acme).await;
     assert_eq!(
         actions,
-        ["tenant.create", "user.create", "session.prove", "session.start"]
+        [
+            "tenant.create",
+            "user.create",
+            "session.prove",
+            "session.start"
+        ]
     );
 }
 
@@ -64,10 +69,16 @@ async fn the_same_name_in_two_tenants_is_two_accounts() {
         assert_eq!(world.session(&browser).await.user.id, user);
     }
     let mut crossed = Browser::at_tenant(&world, &acme).await;
-    assert!(refused(&crossed.word(&world, "ada", "other's word").await.unwrap()));
+    assert!(refused(
+        &crossed.word(&world, "ada", "other's word").await.unwrap()
+    ));
 
     let mut browser = Browser::anywhere(&world).await;
-    let values = [("tenant", "OTHER"), ("user_name", "ada"), ("password", "other's word")];
+    let values = [
+        ("tenant", "OTHER"),
+        ("user_name", "ada"),
+        ("password", "other's word"),
+    ];
     browser.fill(&world, "password", &values).await.unwrap();
     assert_eq!(world.session(&browser).await.user.id, at_other.id);
 }
@@ -115,9 +126,7 @@ async fn refused_people(world: &World) -> Vec<(&'static str, &'static str, &'sta
     ] {
         world.user(tenant, name, "the word").await;
     }
-    world
-        .user_with(&acme, "wordless", Default::default())
-        .await;
+    world.user_with(&acme, "wordless", Default::default()).await;
     let users = world.platform.users();
     let operator = gatelodge_core::access::Caller::operator();
     let locked = users.by_login(&operator, acme.id, "locked").await.unwrap();
@@ -161,8 +170,8 @@ async fn s41_all_refusals_look_alike_and_only_the_audit_log_tells_why() {
 
     let mut told = world.refusals(None).await;
     for tenant in ["acme", "closed"] {
-        let found = world.platform.tenants().find(&TenantRef::parse(tenant));
-        told.extend(world.refusals(Some(found.await.unwrap().unwrap().id)).await);
+        let found = world.found(tenant).await;
+        told.extend(world.refusals(Some(found.id)).await);
     }
     told.sort_unstable();
     let mut reasons: Vec<_> = people.iter().map(|person| person.2).collect();
@@ -175,14 +184,17 @@ async fn s41_all_refusals_look_alike_and_only_the_audit_log_tells_why() {
 async fn s41_refusals_in_a_named_tenant_look_alike() {
     let world = World::new().await;
     let people = refused_people(&world).await;
-    let acme = world.platform.tenants().find(&TenantRef::parse("acme"));
-    let acme = acme.await.unwrap().unwrap();
+    let acme = world.found("acme").await;
     let mut at_acme = Browser::at_tenant(&world, &acme).await;
     let before = serde_json::to_string(&at_acme.view).unwrap();
     for (name, word, _) in people.iter().filter(|person| person.0 != "twin") {
         let progress = at_acme.word(&world, name, word).await.unwrap();
         assert!(refused(&progress), "{name}");
-        assert_eq!(serde_json::to_string(&at_acme.view).unwrap(), before, "{name}");
+        assert_eq!(
+            serde_json::to_string(&at_acme.view).unwrap(),
+            before,
+            "{name}"
+        );
     }
     let mut anywhere = Browser::anywhere(&world).await;
     let before = serde_json::to_string(&anywhere.view).unwrap();
@@ -194,7 +206,11 @@ async fn s41_refusals_in_a_named_tenant_look_alike() {
         ("no such tenant", "ada"),
         ("no such tenant", "nobody"),
     ] {
-        let values = [("tenant", tenant), ("user_name", name), ("password", "the word")];
+        let values = [
+            ("tenant", tenant),
+            ("user_name", name),
+            ("password", "the word"),
+        ];
         let progress = anywhere.fill(&world, "password", &values).await.unwrap();
         assert!(refused(&progress), "{name} at {tenant}");
         assert_eq!(serde_json::to_string(&anywhere.view).unwrap(), before);
@@ -209,14 +225,18 @@ async fn s41_a_second_step_looks_the_same_for_known_and_unknown_names() {
     })
     .await;
     refused_people(&world).await;
-    let acme = world.platform.tenants().find(&TenantRef::parse("acme"));
-    let acme = acme.await.unwrap().unwrap();
+    let acme = world.found("acme").await;
     for start in [StartFlow::sign_in(Transport::Cookie), sign_in_at(&acme)] {
         let mut views = Vec::new();
-        for name in ["ada", "nobody", "wordless", "locked", "off", "shut in", "twin"] {
+        for name in [
+            "ada", "nobody", "wordless", "locked", "off", "shut in", "twin",
+        ] {
             let mut browser = Browser::start(&world, start.clone()).await.unwrap();
             let next = browser.fill(&world, "two", &[("user_name", name)]).await;
-            assert!(matches!(next, Ok(Progress::Next { .. })), "{name}: {next:?}");
+            assert!(
+                matches!(next, Ok(Progress::Next { .. })),
+                "{name}: {next:?}"
+            );
             let wrong = browser.fill(&world, "two", &[("word", WRONG)]).await;
             assert!(refused(&wrong.unwrap()), "{name}");
             views.push(browser.view);
@@ -236,11 +256,16 @@ async fn a_person_is_locked_while_the_word_is_compared_and_stays_out() {
     let place = (acme.id, ada.id);
     world.word.meanwhile(Box::pin(async move {
         let operator = gatelodge_core::access::Caller::operator();
-        let lock = platform.users().lock(&operator, place, Default::default());
-        lock.await.map(|_| ()).unwrap();
+        let users = platform.users();
+        users
+            .lock(&operator, place, Default::default())
+            .await
+            .unwrap();
     }));
     let mut browser = Browser::at_tenant(&world, &acme).await;
-    assert!(refused(&browser.word(&world, "ada", "ada's word").await.unwrap()));
+    assert!(refused(
+        &browser.word(&world, "ada", "ada's word").await.unwrap()
+    ));
     assert_eq!(world.refusals(Some(acme.id)).await, ["user_locked"]);
 }
 
@@ -251,7 +276,10 @@ async fn an_unknown_tenant_is_no_place_to_sign_in() {
         tenant: Some(TenantRef::parse("nowhere")),
         ..StartFlow::sign_in(Transport::Cookie)
     };
-    assert_eq!(kind(Browser::start(&world, start).await), ErrorKind::NotFound);
+    assert_eq!(
+        kind(Browser::start(&world, start).await),
+        ErrorKind::NotFound
+    );
 }
 
 #[tokio::test]
@@ -261,9 +289,17 @@ async fn answers_that_can_never_be_right_name_the_field() {
     let long = "a".repeat(70_000);
     for (values, field, code) in [
         (vec![("user_name", "ada")], "password", "missing"),
-        (vec![("user_name", ""), ("password", "word")], "user_name", "missing"),
         (
-            vec![("user_name", "ada"), ("password", "word"), ("admin", "true")],
+            vec![("user_name", ""), ("password", "word")],
+            "user_name",
+            "missing",
+        ),
+        (
+            vec![
+                ("user_name", "ada"),
+                ("password", "word"),
+                ("admin", "true"),
+            ],
             "admin",
             "unknown",
         ),
@@ -272,13 +308,20 @@ async fn answers_that_can_never_be_right_name_the_field() {
             "password",
             "too_long",
         ),
-        (vec![("user_name", "ada"), ("password", "abc")], "password", "too_short"),
+        (
+            vec![("user_name", "ada"), ("password", "abc")],
+            "password",
+            "too_short",
+        ),
     ] {
         let progress = browser.fill(&world, "password", &values).await.unwrap();
         let Progress::Invalid { errors, .. } = progress else {
             panic!("{field} is not invalid: {progress:?}");
         };
-        let told: Vec<_> = errors.iter().map(|e| (e.field.as_str(), e.code.as_str())).collect();
+        let told: Vec<_> = errors
+            .iter()
+            .map(|e| (e.field.as_str(), e.code.as_str()))
+            .collect();
         assert_eq!(told, [(field, code)]);
     }
     assert_eq!(world.word.asked(), 0);

@@ -32,11 +32,13 @@ async fn open_tenant(world: &World) -> Tenant {
     acme
 }
 
-async fn told(world: &World, browser: &mut Browser, values: &[(&str, &str)]) -> Vec<(String, String)> {
+async fn told(
+    world: &World,
+    browser: &mut Browser,
+    values: &[(&str, &str)],
+) -> Vec<(String, String)> {
     match browser.fill(world, "password", values).await.unwrap() {
-        Progress::Invalid { errors, .. } => {
-            errors.into_iter().map(|e| (e.field, e.code)).collect()
-        }
+        Progress::Invalid { errors, .. } => errors.into_iter().map(|e| (e.field, e.code)).collect(),
         other => panic!("{values:?} is not invalid: {other:?}"),
     }
 }
@@ -52,7 +54,10 @@ async fn s40_nobody_registers_where_registration_is_off() {
         intent: Intent::SignUp,
         ..StartFlow::sign_in(Transport::Cookie)
     };
-    assert_eq!(kind(Browser::start(&world, start).await), ErrorKind::Invalid);
+    assert_eq!(
+        kind(Browser::start(&world, start).await),
+        ErrorKind::Invalid
+    );
 }
 
 /// S40: also when it is switched off while somebody fills in the form.
@@ -65,12 +70,10 @@ async fn s40_registration_that_was_switched_off_meanwhile_is_off() {
     let values = [("user_name", "ada"), ("new_password", "ada's word")];
     let late = browser.fill(&world, "password", &values).await;
     assert_eq!(kind(late), ErrorKind::Denied);
-    let found = world.platform.users().by_login(
-        &gatelodge_core::access::Caller::operator(),
-        acme.id,
-        "ada",
-    );
-    assert_eq!(kind(found.await), ErrorKind::NotFound);
+    let users = world.platform.users();
+    let operator = gatelodge_core::access::Caller::operator();
+    let found = users.by_login(&operator, acme.id, "ada").await;
+    assert_eq!(kind(found), ErrorKind::NotFound);
 }
 
 #[tokio::test]
@@ -127,7 +130,11 @@ async fn fields_that_cannot_be_right_are_named() {
             "invalid",
         ),
         (
-            vec![("user_name", "ada"), ("email", "ada@"), ("new_password", "ada's word")],
+            vec![
+                ("user_name", "ada"),
+                ("email", "ada@"),
+                ("new_password", "ada's word"),
+            ],
             "email",
             "invalid",
         ),
@@ -137,7 +144,11 @@ async fn fields_that_cannot_be_right_are_named() {
             "too_short",
         ),
         (
-            vec![("user_name", "ada"), ("new_password", "good word"), ("must_change", "x")],
+            vec![
+                ("user_name", "ada"),
+                ("new_password", "good word"),
+                ("must_change", "x"),
+            ],
             "must_change",
             "unknown",
         ),

@@ -35,7 +35,10 @@ async fn a_step_that_was_answered_is_a_conflict() {
     let again = replayed.word(&world, "ada", "ada's word").await;
     assert_eq!(kind(again), ErrorKind::Conflict);
     replayed.view = first;
-    assert_eq!(kind(replayed.code(&world, "123456").await), ErrorKind::Conflict);
+    assert_eq!(
+        kind(replayed.code(&world, "123456").await),
+        ErrorKind::Conflict
+    );
 
     let second = browser.clone();
     browser.code(&world, "123456").await.unwrap();
@@ -118,7 +121,10 @@ async fn a_flow_is_not_there_for_another_browser() {
         let sign_in = world.platform.sign_in();
         let seen = sign_in.view(&stolen.handle, &stolen.client).await;
         assert_eq!(kind(seen), ErrorKind::NotFound);
-        assert_eq!(kind(sign_in.cancel(&stolen.handle).await), ErrorKind::NotFound);
+        assert_eq!(
+            kind(sign_in.cancel(&stolen.handle).await),
+            ErrorKind::NotFound
+        );
     }
     assert_eq!(world.word.asked(), 0);
 }
@@ -133,7 +139,10 @@ async fn s01_the_binding_is_new_after_every_proof() {
     assert_ne!(victim.handle.binding, planted.handle.binding);
     let mut attacker = planted.clone();
     attacker.view = victim.view.clone();
-    assert_eq!(kind(attacker.code(&world, "123456").await), ErrorKind::NotFound);
+    assert_eq!(
+        kind(attacker.code(&world, "123456").await),
+        ErrorKind::NotFound
+    );
     let sign_in = world.platform.sign_in();
     let seen = sign_in.view(&planted.handle, &planted.client).await;
     assert_eq!(kind(seen), ErrorKind::NotFound);
@@ -162,14 +171,23 @@ async fn a_flow_lives_for_ten_minutes_whatever_happens_in_it() {
 async fn a_flow_that_was_given_up_is_gone() {
     let (world, acme) = world().await;
     let mut browser = Browser::at_tenant(&world, &acme).await;
-    world.platform.sign_in().cancel(&browser.handle).await.unwrap();
+    world
+        .platform
+        .sign_in()
+        .cancel(&browser.handle)
+        .await
+        .unwrap();
     let answer = browser.word(&world, "ada", "ada's word").await;
     assert_eq!(kind(answer), ErrorKind::NotFound);
     let nowhere = FlowHandle {
         id: "made up".to_owned(),
         binding: None,
     };
-    let seen = world.platform.sign_in().view(&nowhere, &browser.client).await;
+    let seen = world
+        .platform
+        .sign_in()
+        .view(&nowhere, &browser.client)
+        .await;
     assert_eq!(kind(seen), ErrorKind::NotFound);
 }
 
@@ -225,7 +243,9 @@ async fn a_network_starts_only_so_many_flows_a_minute() {
     }
     let limited = Browser::start(&world, start()).await;
     assert_eq!(kind(limited), ErrorKind::Limited);
-    Browser::start_from(&world, start(), "192.0.2.2").await.unwrap();
+    Browser::start_from(&world, start(), "192.0.2.2")
+        .await
+        .unwrap();
     world.pass(minutes(1));
     Browser::start(&world, start()).await.unwrap();
 }

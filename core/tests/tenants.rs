@@ -57,18 +57,28 @@ async fn a_tenant_is_changed_from_the_version_that_was_read() {
         display_name: None,
     };
     let version = Some(acme.version);
-    let new = tenants.update(&root, acme.id, version, patch("newer")).await.unwrap();
+    let new = tenants
+        .update(&root, acme.id, version, patch("newer"))
+        .await
+        .unwrap();
     assert_eq!(new.version, acme.version + 1);
-    let stale = tenants.update(&root, acme.id, version, patch("stale")).await;
+    let stale = tenants
+        .update(&root, acme.id, version, patch("stale"))
+        .await;
     assert_eq!(kind(stale), ErrorKind::Conflict);
     let before = world.actions(&acme).await.len();
-    let same = tenants.update(&root, acme.id, None, patch("newer")).await.unwrap();
+    let same = tenants
+        .update(&root, acme.id, None, patch("newer"))
+        .await
+        .unwrap();
     assert_eq!(same, new);
     assert_eq!(world.actions(&acme).await.len(), before, "nothing changed");
     tenants.create(&root, named("other")).await.unwrap();
     let taken = tenants.update(&root, acme.id, None, patch("OTHER")).await;
     assert_eq!(kind(taken), ErrorKind::AlreadyExists);
-    let deleted = tenants.delete(&root, acme.id, DeleteTenant::default()).await;
+    let deleted = tenants
+        .delete(&root, acme.id, DeleteTenant::default())
+        .await;
     assert_eq!(kind(deleted), ErrorKind::Refused);
 }
 
@@ -105,7 +115,9 @@ async fn a_locked_tenant_is_shut_until_the_lock_ends() {
         until,
         keep_sessions,
     };
-    let past = tenants.lock(&root, other.id, lock(Some(world.now()), false)).await;
+    let past = tenants
+        .lock(&root, other.id, lock(Some(world.now()), false))
+        .await;
     assert_eq!(kind(past), ErrorKind::Invalid);
 
     let in_minutes = |many| world.now() + jiff::SignedDuration::from_mins(many);
@@ -118,7 +130,9 @@ async fn a_locked_tenant_is_shut_until_the_lock_ends() {
 
     let mut later = Browser::at_tenant(&world, &other).await;
     world.pass(minutes(5) - crate::support::MILLISECOND);
-    assert!(refused(&later.word(&world, "ada", "ada's word").await.unwrap()));
+    assert!(refused(
+        &later.word(&world, "ada", "ada's word").await.unwrap()
+    ));
     world.pass(crate::support::MILLISECOND);
     let signed_in = later.word(&world, "ada", "ada's word").await.unwrap();
     assert!(matches!(signed_in, Progress::Complete(_)));
@@ -138,7 +152,9 @@ async fn open_sessions_go_on_in_a_locked_tenant_if_they_shall() {
     tenants.lock(&root, other.id, lock).await.unwrap();
     assert!(world.knows(&browser).await);
     let mut new = Browser::at_tenant(&world, &other).await;
-    assert!(refused(&new.word(&world, "ada", "ada's word").await.unwrap()));
+    assert!(refused(
+        &new.word(&world, "ada", "ada's word").await.unwrap()
+    ));
 }
 
 #[tokio::test]
@@ -155,7 +171,9 @@ async fn unlocking_a_tenant_leaves_its_users_own_locks() {
     let again = tenants.unlock(&root, other.id).await.unwrap();
     assert_eq!(again.version, unlocked.version, "it stays as it is");
     let mut browser = Browser::at_tenant(&world, &other).await;
-    assert!(refused(&browser.word(&world, "ada", "ada's word").await.unwrap()));
+    assert!(refused(
+        &browser.word(&world, "ada", "ada's word").await.unwrap()
+    ));
     browser.word(&world, "bob", "bob's word").await.unwrap();
     assert!(browser.token().is_some());
 }
@@ -189,7 +207,9 @@ async fn a_tenant_with_open_sessions_is_deleted_by_force_only() {
     let again = tenants.delete(&root, other.id, force).await;
     assert_eq!(kind(again), ErrorKind::NotFound);
     let platforms = world.audit(None).await;
-    let deleted = platforms.iter().find(|event| event.action == "tenant.delete");
+    let deleted = platforms
+        .iter()
+        .find(|event| event.action == "tenant.delete");
     assert_eq!(deleted.unwrap().object_id, Some(other.id.to_string()));
     let own = world.actions(&other).await;
     assert_eq!(own.last().map(String::as_str), Some("session.end"));
@@ -203,7 +223,11 @@ async fn a_refused_deletion_ends_no_session() {
     world.user(&master, "ada", "ada's word").await;
     let browser = world.signed_in(&master, "ada", "ada's word").await;
     let sub = Fixtures::seeded(9).sub_tenant("sub", &master);
-    let mut unit = world.storage.begin(Scope::Platform, Mode::Write).await.unwrap();
+    let mut unit = world
+        .storage
+        .begin(Scope::Platform, Mode::Write)
+        .await
+        .unwrap();
     unit.tenants().create(&sub).await.unwrap();
     unit.commit().await.unwrap();
     let force = DeleteTenant {
@@ -221,20 +245,33 @@ async fn a_masters_cascading_lock_shuts_its_sub_tenants() {
     let tenants = world.platform.tenants();
     let mut master = tenants.create(&root, named("master")).await.unwrap();
     let sub = Fixtures::seeded(9).sub_tenant("sub", &master);
-    let mut unit = world.storage.begin(Scope::Platform, Mode::Write).await.unwrap();
+    let mut unit = world
+        .storage
+        .begin(Scope::Platform, Mode::Write)
+        .await
+        .unwrap();
     unit.tenants().create(&sub).await.unwrap();
     unit.commit().await.unwrap();
     world.user(&sub, "ada", "ada's word").await;
     world.lock_tenant(&master).await.unwrap();
     world.signed_in(&sub, "ada", "ada's word").await;
 
-    master = tenants.read(&root, &TenantRef::Id(master.id)).await.unwrap();
+    master = tenants
+        .read(&root, &TenantRef::Id(master.id))
+        .await
+        .unwrap();
     master.lock.as_mut().unwrap().cascade = true;
-    let mut unit = world.storage.begin(Scope::Platform, Mode::Write).await.unwrap();
+    let mut unit = world
+        .storage
+        .begin(Scope::Platform, Mode::Write)
+        .await
+        .unwrap();
     unit.tenants().update(&master).await.unwrap();
     unit.commit().await.unwrap();
     let mut browser = Browser::at_tenant(&world, &sub).await;
-    assert!(refused(&browser.word(&world, "ada", "ada's word").await.unwrap()));
+    assert!(refused(
+        &browser.word(&world, "ada", "ada's word").await.unwrap()
+    ));
 }
 
 #[tokio::test]
@@ -255,7 +292,9 @@ async fn settings_are_checked_versioned_and_in_force() {
     let stale = tenants.put_settings(&root, acme.id, Some(0), idle(6)).await;
     assert_eq!(kind(stale), ErrorKind::Conflict);
     for wrong in [0, 43_201] {
-        let refused = tenants.put_settings(&root, acme.id, None, idle(wrong)).await;
+        let refused = tenants
+            .put_settings(&root, acme.id, None, idle(wrong))
+            .await;
         assert_eq!(kind(refused), ErrorKind::Invalid);
     }
     let (own, stored, effective) = tenants.settings(&root, acme.id).await.unwrap();
@@ -272,21 +311,38 @@ async fn s37_a_tenant_administrator_stays_in_the_own_tenant() {
     let grant = Grant::TenantAdministrator;
     let (_, boss) = world.administrator(&acme, "boss", grant).await;
     let listed = tenants.list(&boss, None, Page::first(10)).await.unwrap();
-    let names: Vec<_> = listed.items.iter().map(|tenant| tenant.name.as_str()).collect();
+    let names: Vec<_> = listed
+        .items
+        .iter()
+        .map(|tenant| tenant.name.as_str())
+        .collect();
     assert_eq!(names, ["acme"]);
     tenants.read(&boss, &TenantRef::Id(acme.id)).await.unwrap();
-    for unseen in [TenantRef::Id(other.id), TenantRef::parse("other"), TenantRef::parse("none")] {
-        assert_eq!(kind(tenants.read(&boss, &unseen).await), ErrorKind::NotFound);
+    for unseen in [
+        TenantRef::Id(other.id),
+        TenantRef::parse("other"),
+        TenantRef::parse("none"),
+    ] {
+        assert_eq!(
+            kind(tenants.read(&boss, &unseen).await),
+            ErrorKind::NotFound
+        );
     }
     let patch = TenantPatch {
         display_name: Some(DisplayName::new("New").unwrap()),
         ..TenantPatch::default()
     };
-    for (tenant, expected) in [(acme.id, ErrorKind::Denied), (other.id, ErrorKind::NotFound)] {
+    for (tenant, expected) in [
+        (acme.id, ErrorKind::Denied),
+        (other.id, ErrorKind::NotFound),
+    ] {
         let lock = NewLock::default();
         let how = DeleteTenant::default();
         for refused in [
-            tenants.update(&boss, tenant, None, patch.clone()).await.map(|_| ()),
+            tenants
+                .update(&boss, tenant, None, patch.clone())
+                .await
+                .map(|_| ()),
             tenants.lock(&boss, tenant, lock).await.map(|_| ()),
             tenants.unlock(&boss, tenant).await.map(|_| ()),
             tenants.delete(&boss, tenant, how).await,
@@ -297,9 +353,14 @@ async fn s37_a_tenant_administrator_stays_in_the_own_tenant() {
     let created = tenants.create(&boss, named("third")).await;
     assert_eq!(kind(created), ErrorKind::Denied);
     let settings = TenantSettings::default();
-    let foreign = tenants.put_settings(&boss, other.id, None, settings.clone()).await;
+    let foreign = tenants
+        .put_settings(&boss, other.id, None, settings.clone())
+        .await;
     assert_eq!(kind(foreign), ErrorKind::NotFound);
-    tenants.put_settings(&boss, acme.id, None, settings).await.unwrap();
+    tenants
+        .put_settings(&boss, acme.id, None, settings)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -310,11 +371,21 @@ async fn tenants_are_listed_in_pages_and_searched() {
         tenants.create(&root, named(name)).await.unwrap();
     }
     let names = |listed: gatelodge_core::service::Listed<Tenant, _>| -> Vec<String> {
-        listed.items.iter().map(|tenant| tenant.name.to_string()).collect()
+        listed
+            .items
+            .iter()
+            .map(|tenant| tenant.name.to_string())
+            .collect()
     };
-    let found = tenants.list(&root, Some("NORTH"), Page::first(10)).await.unwrap();
+    let found = tenants
+        .list(&root, Some("NORTH"), Page::first(10))
+        .await
+        .unwrap();
     assert_eq!(names(found), ["North_1", "north 2"]);
-    let found = tenants.list(&root, Some("100%"), Page::first(10)).await.unwrap();
+    let found = tenants
+        .list(&root, Some("100%"), Page::first(10))
+        .await
+        .unwrap();
     assert_eq!(names(found), ["100%"]);
     let mut seen = Vec::new();
     let mut page = Page::first(2);

@@ -57,7 +57,9 @@ fn deactivated() -> UserPatch {
 
 #[tokio::test]
 async fn a_user_name_is_unique_in_its_tenant_however_it_is_written() {
-    let House { world, acme, root, .. } = house().await;
+    let House {
+        world, acme, root, ..
+    } = house().await;
     let users = world.platform.users();
     let (made, word) = users.create(&root, acme.id, named("Ａda")).await.unwrap();
     assert!(word.is_none());
@@ -77,7 +79,9 @@ async fn a_user_name_is_unique_in_its_tenant_however_it_is_written() {
 
 #[tokio::test]
 async fn a_weak_first_word_makes_no_user() {
-    let House { world, acme, root, .. } = house().await;
+    let House {
+        world, acme, root, ..
+    } = house().await;
     let users = world.platform.users();
     let weak = NewUser {
         credential: InitialCredential::Given {
@@ -87,34 +91,53 @@ async fn a_weak_first_word_makes_no_user() {
         ..named("ada")
     };
     let refused = users.create(&root, acme.id, weak).await.unwrap_err();
-    assert_eq!((refused.kind(), refused.field()), (ErrorKind::Invalid, Some("password")));
+    assert_eq!(
+        (refused.kind(), refused.field()),
+        (ErrorKind::Invalid, Some("password"))
+    );
     let found = users.by_login(&root, acme.id, "ada").await;
     assert_eq!(kind(found), ErrorKind::NotFound);
 }
 
 #[tokio::test]
 async fn a_user_is_changed_from_the_version_that_was_read() {
-    let House { world, acme, root, .. } = house().await;
+    let House {
+        world, acme, root, ..
+    } = house().await;
     let users = world.platform.users();
     let ada = world.user(&acme, "ada", "ada's word").await;
     let place = (acme.id, ada.id);
     let version = Some(ada.version);
-    let new = users.update(&root, place, version, renamed("countess")).await.unwrap();
+    let new = users
+        .update(&root, place, version, renamed("countess"))
+        .await
+        .unwrap();
     assert_eq!(new.version, ada.version + 1);
     let stale = users.update(&root, place, version, renamed("stale")).await;
     assert_eq!(kind(stale), ErrorKind::Conflict);
-    assert_eq!(kind(users.delete(&root, place, version).await), ErrorKind::Conflict);
+    assert_eq!(
+        kind(users.delete(&root, place, version).await),
+        ErrorKind::Conflict
+    );
     let before = world.actions(&acme).await.len();
-    users.update(&root, place, None, renamed("countess")).await.unwrap();
+    users
+        .update(&root, place, None, renamed("countess"))
+        .await
+        .unwrap();
     assert_eq!(world.actions(&acme).await.len(), before);
     world.signed_in(&acme, "countess", "ada's word").await;
     users.delete(&root, place, Some(new.version)).await.unwrap();
-    assert_eq!(kind(users.read(&root, acme.id, ada.id).await), ErrorKind::NotFound);
+    assert_eq!(
+        kind(users.read(&root, acme.id, ada.id).await),
+        ErrorKind::NotFound
+    );
 }
 
 #[tokio::test]
 async fn a_new_address_is_not_verified() {
-    let House { world, acme, root, .. } = house().await;
+    let House {
+        world, acme, root, ..
+    } = house().await;
     let users = world.platform.users();
     let ada = world.user(&acme, "ada", "ada's word").await;
     let place = (acme.id, ada.id);
@@ -122,39 +145,72 @@ async fn a_new_address_is_not_verified() {
         email: Some(Some(Email::new(text).unwrap())),
         ..UserPatch::default()
     };
-    users.update(&root, place, None, address("ada@example.com")).await.unwrap();
-    world.alter_user(place, |user| user.email_verified = true).await;
-    let same = users.update(&root, place, None, address("ada@example.com")).await.unwrap();
+    users
+        .update(&root, place, None, address("ada@example.com"))
+        .await
+        .unwrap();
+    world
+        .alter_user(place, |user| user.email_verified = true)
+        .await;
+    let same = users
+        .update(&root, place, None, address("ada@example.com"))
+        .await
+        .unwrap();
     assert!(same.email_verified);
-    let other = users.update(&root, place, None, address("ada@other.example")).await.unwrap();
+    let other = users
+        .update(&root, place, None, address("ada@other.example"))
+        .await
+        .unwrap();
     assert!(!other.email_verified);
     let none = UserPatch {
         email: Some(None),
         ..UserPatch::default()
     };
-    assert!(users.update(&root, place, None, none).await.unwrap().email.is_none());
+    assert!(
+        users
+            .update(&root, place, None, none)
+            .await
+            .unwrap()
+            .email
+            .is_none()
+    );
 }
 
 /// U5: nobody locks, deletes or switches off oneself.
 #[tokio::test]
 async fn nobody_shuts_oneself_out() {
-    let House { world, acme, root, roots } = house().await;
-    world.administrator(&acme, "second", Grant::PlatformAdministrator).await;
+    let House {
+        world,
+        acme,
+        root,
+        roots,
+    } = house().await;
+    world
+        .administrator(&acme, "second", Grant::PlatformAdministrator)
+        .await;
     let (users, own) = (world.platform.users(), (acme.id, roots.id));
     for refused in [
         users.lock(&root, own, NewLock::default()).await.map(|_| ()),
-        users.update(&root, own, None, deactivated()).await.map(|_| ()),
+        users
+            .update(&root, own, None, deactivated())
+            .await
+            .map(|_| ()),
         users.delete(&root, own, None).await,
     ] {
         assert_eq!(kind(refused), ErrorKind::Refused);
     }
-    users.update(&root, own, None, renamed("renamed root")).await.unwrap();
+    users
+        .update(&root, own, None, renamed("renamed root"))
+        .await
+        .unwrap();
 }
 
 /// S20: lock, deactivation and deletion end what is open.
 #[tokio::test]
 async fn s20_who_is_shut_out_loses_every_session() {
-    let House { world, acme, root, .. } = house().await;
+    let House {
+        world, acme, root, ..
+    } = house().await;
     let users = world.platform.users();
     let ada = world.user(&acme, "ada", "ada's word").await;
     let place = (acme.id, ada.id);
@@ -162,12 +218,19 @@ async fn s20_who_is_shut_out_loses_every_session() {
         let browser = world.signed_in(&acme, "ada", "ada's word").await;
         match way {
             0 => drop(users.lock(&root, place, NewLock::default()).await.unwrap()),
-            1 => drop(users.update(&root, place, None, deactivated()).await.unwrap()),
+            1 => drop(
+                users
+                    .update(&root, place, None, deactivated())
+                    .await
+                    .unwrap(),
+            ),
             _ => users.delete(&root, place, None).await.unwrap(),
         }
         assert!(!world.knows(&browser).await, "way {way}");
         let mut again = Browser::at_tenant(&world, &acme).await;
-        assert!(refused(&again.word(&world, "ada", "ada's word").await.unwrap()));
+        assert!(refused(
+            &again.word(&world, "ada", "ada's word").await.unwrap()
+        ));
         if way == 0 {
             users.unlock(&root, acme.id, ada.id).await.unwrap();
         } else if way == 1 {
@@ -183,7 +246,9 @@ async fn s20_who_is_shut_out_loses_every_session() {
 
 #[tokio::test]
 async fn a_lock_ends_by_the_clock_and_is_replaced_by_the_next() {
-    let House { world, acme, root, .. } = house().await;
+    let House {
+        world, acme, root, ..
+    } = house().await;
     let users = world.platform.users();
     let ada = world.user(&acme, "ada", "ada's word").await;
     let place = (acme.id, ada.id);
@@ -200,10 +265,15 @@ async fn a_lock_ends_by_the_clock_and_is_replaced_by_the_next() {
         reason: Some("x".repeat(501)),
         ..NewLock::default()
     };
-    assert_eq!(kind(users.lock(&root, place, long).await), ErrorKind::Invalid);
+    assert_eq!(
+        kind(users.lock(&root, place, long).await),
+        ErrorKind::Invalid
+    );
     let mut new = Browser::at_tenant(&world, &acme).await;
     world.pass(minutes(5) - MILLISECOND);
-    assert!(refused(&new.word(&world, "ada", "ada's word").await.unwrap()));
+    assert!(refused(
+        &new.word(&world, "ada", "ada's word").await.unwrap()
+    ));
     world.pass(MILLISECOND);
     let signed_in = new.word(&world, "ada", "ada's word").await.unwrap();
     assert!(matches!(signed_in, Progress::Complete(_)));
@@ -215,39 +285,66 @@ async fn a_lock_ends_by_the_clock_and_is_replaced_by_the_next() {
 /// S35, S37: what an administrator of a tenant may do, and what not.
 #[tokio::test]
 async fn s37_a_tenant_administrator_manages_the_own_tenants_users_only() {
-    let House { world, acme, roots, .. } = house().await;
+    let House {
+        world, acme, roots, ..
+    } = house().await;
     let users = world.platform.users();
     let other = world.tenant("other").await;
     let eve = world.user(&other, "eve", "eve's word").await;
     let ada = world.user(&acme, "ada", "ada's word").await;
-    let (_, boss) = world.administrator(&acme, "boss", Grant::TenantAdministrator).await;
+    let (_, boss) = world
+        .administrator(&acme, "boss", Grant::TenantAdministrator)
+        .await;
     let adas = world.signed_in(&acme, "ada", "ada's word").await;
     let ada_herself = world.caller(&adas).await;
+    let fresh = || world.platform.environment().uuid().to_string();
     let everything = async |caller: &Caller, place| {
         let (tenant, id) = place;
         let grant = Grant::TenantAdministrator;
         vec![
             users.read(caller, tenant, id).await.map(|_| ()),
-            users.update(caller, place, None, renamed("x")).await.map(|_| ()),
-            users.lock(caller, place, NewLock::default()).await.map(|_| ()),
+            users
+                .update(caller, place, None, renamed("x"))
+                .await
+                .map(|_| ()),
+            users
+                .lock(caller, place, NewLock::default())
+                .await
+                .map(|_| ()),
             users.unlock(caller, tenant, id).await.map(|_| ()),
-            users.set_grant(caller, place, grant, true).await.map(|_| ()),
+            users
+                .set_grant(caller, place, grant, true)
+                .await
+                .map(|_| ()),
             users.delete(caller, place, None).await,
-            users.create(caller, tenant, named("new")).await.map(|_| ()),
-            users.list(caller, tenant, None, Page::first(1)).await.map(|_| ()),
+            users
+                .create(caller, tenant, named(&fresh()))
+                .await
+                .map(|_| ()),
+            users
+                .list(caller, tenant, None, Page::first(1))
+                .await
+                .map(|_| ()),
         ]
     };
     for foreign in everything(&boss, (other.id, eve.id)).await {
         assert_eq!(kind(foreign), ErrorKind::NotFound);
     }
-    for missing in everything(&boss, (acme.id, eve.id)).await.into_iter().take(6) {
+    for missing in everything(&boss, (acme.id, eve.id))
+        .await
+        .into_iter()
+        .take(6)
+    {
         assert_eq!(kind(missing), ErrorKind::NotFound);
     }
     for denied in everything(&ada_herself, (acme.id, roots.id)).await {
         assert_eq!(kind(denied), ErrorKind::Denied);
     }
     let above = everything(&boss, (acme.id, roots.id)).await;
-    let above = above.into_iter().take(6).map(|done| done.map_err(|error| error.kind()));
+    let above = above
+        .into_iter()
+        .take(6)
+        .map(|done| done.map_err(|error| error.kind()));
     let above: Vec<_> = above.collect();
     assert_eq!(above[0], Ok(()), "seen, but not touched");
     assert_eq!(above[1..], [Err(ErrorKind::Denied); 5]);
@@ -262,7 +359,9 @@ async fn s37_a_tenant_administrator_manages_the_own_tenants_users_only() {
 
 #[tokio::test]
 async fn giving_twice_and_taking_what_is_absent_change_nothing() {
-    let House { world, acme, root, .. } = house().await;
+    let House {
+        world, acme, root, ..
+    } = house().await;
     let users = world.platform.users();
     let ada = world.user(&acme, "ada", "ada's word").await;
     let browser = world.signed_in(&acme, "ada", "ada's word").await;
@@ -273,7 +372,11 @@ async fn giving_twice_and_taking_what_is_absent_change_nothing() {
         let given = users.set_grant(&root, place, grant, true).await.unwrap();
         assert_eq!(given, [grant]);
     }
-    assert_eq!(world.session(&browser).await.grants, [grant], "in force at once");
+    assert_eq!(
+        world.session(&browser).await.grants,
+        [grant],
+        "in force at once"
+    );
     users.set_grant(&root, place, grant, false).await.unwrap();
     let events = world.audit(Some(acme.id)).await.into_iter();
     let about_ada = events.filter(|event| {
@@ -284,7 +387,9 @@ async fn giving_twice_and_taking_what_is_absent_change_nothing() {
 
 #[tokio::test]
 async fn of_racing_users_with_one_name_exactly_one_is_made() {
-    let House { world, acme, root, .. } = house().await;
+    let House {
+        world, acme, root, ..
+    } = house().await;
     let mut tasks = Vec::new();
     for _ in 0..8 {
         let (platform, root, tenant) = (world.platform.clone(), root.clone(), acme.id);
@@ -298,7 +403,10 @@ async fn of_racing_users_with_one_name_exactly_one_is_made() {
             Ok(_) => made += 1,
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::AlreadyExists);
-                assert_eq!(error.message(), "this user name is already taken in the tenant");
+                assert_eq!(
+                    error.message(),
+                    "this user name is already taken in the tenant"
+                );
             }
         }
     }
@@ -307,7 +415,9 @@ async fn of_racing_users_with_one_name_exactly_one_is_made() {
 
 #[tokio::test]
 async fn users_are_searched_by_any_of_their_names() {
-    let House { world, acme, root, .. } = house().await;
+    let House {
+        world, acme, root, ..
+    } = house().await;
     let users = world.platform.users();
     let ada = NewUser {
         display_name: Some(DisplayName::new("Augusta").unwrap()),
@@ -316,9 +426,15 @@ async fn users_are_searched_by_any_of_their_names() {
     };
     users.create(&root, acme.id, ada).await.unwrap();
     for search in ["ADA", "gust", "countess@"] {
-        let found = users.list(&root, acme.id, Some(search), Page::first(10)).await.unwrap();
+        let found = users
+            .list(&root, acme.id, Some(search), Page::first(10))
+            .await
+            .unwrap();
         assert_eq!(found.items.len(), 1, "{search}");
     }
-    let all = users.list(&root, acme.id, Some(""), Page::first(1)).await.unwrap();
+    let all = users
+        .list(&root, acme.id, Some(""), Page::first(1))
+        .await
+        .unwrap();
     assert!(all.next.is_some());
 }

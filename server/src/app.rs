@@ -115,7 +115,8 @@ fn master_key(loaded: &Loaded, make: bool) -> Result<MasterKey, StartError> {
     if let Some(key) = &config.keys.master_key {
         return parse_key(key.expose()).ok_or_else(|| wrong_key(loaded, "keys.master_key"));
     }
-    let path = config.server.data_dir.join("master.key");
+    let path = config.keys.master_key_file.clone();
+    let path = path.unwrap_or_else(|| config.server.data_dir.join("master.key"));
     match read_private(&path) {
         Ok(text) => parse_key(&text).ok_or_else(|| {
             StartError::Other(format!(

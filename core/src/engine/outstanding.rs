@@ -88,7 +88,10 @@ pub(crate) async fn second_factors<'a>(
             continue;
         }
         let records = unit.records().by_user(&configured.id, user.id).await?;
-        if records.iter().any(|record| !record.is_expired_at(platform.now())) {
+        if records
+            .iter()
+            .any(|record| !record.is_expired_at(platform.now()))
+        {
             enrolled.push(configured);
         }
     }

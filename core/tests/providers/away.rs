@@ -4,9 +4,7 @@ use async_trait::async_trait;
 use gatelodge_core::{
     Error, Result,
     model::{FactorClass, TenantId, UserId},
-    provider::{
-        Answer, Context, Description, Entry, Proof, Provider, State, Step, Turn, Who,
-    },
+    provider::{Answer, Context, Description, Entry, Proof, Provider, State, Step, Turn, Who},
 };
 
 use super::{describe, form, user_name};
@@ -15,11 +13,18 @@ use super::{describe, form, user_name};
 #[derive(Default)]
 pub(crate) struct Away {
     /// Whether it asks for a name first, instead of beginning when chosen.
-    pub(crate) asks_first: bool,
+    asks_first: bool,
     people: Mutex<BTreeMap<String, (TenantId, UserId)>>,
 }
 
 impl Away {
+    pub(crate) fn asking_first() -> Self {
+        Self {
+            asks_first: true,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn issue(&self, code: &str, user: (TenantId, UserId)) {
         self.people.lock().unwrap().insert(code.to_owned(), user);
     }

@@ -32,13 +32,15 @@ impl Provider for Link {
         let Entry::Link { token } = entry else {
             return Ok(Turn::refused("only_by_link"));
         };
-        Ok(match context.services.record_by_key(token.expose()).await? {
-            Some(_) => {
-                let state = State(token.expose().as_bytes().to_vec());
-                Turn::prompt(button("confirm")).with_state(state)
-            }
-            None => Turn::refused("no_such_link"),
-        })
+        Ok(
+            match context.services.record_by_key(token.expose()).await? {
+                Some(_) => {
+                    let state = State(token.expose().as_bytes().to_vec());
+                    Turn::prompt(button("confirm")).with_state(state)
+                }
+                None => Turn::refused("no_such_link"),
+            },
+        )
     }
 
     async fn resume(&self, context: &Context<'_>, state: State, _: Answer) -> Result<Turn> {

@@ -33,8 +33,7 @@ impl Provider for TwoSteps {
 
     async fn resume(&self, context: &Context<'_>, state: State, answer: Answer) -> Result<Turn> {
         if state.0 != b"named" {
-            let turn =
-                Turn::prompt(form([secret("word")])).with_state(State(b"named".to_vec()));
+            let turn = Turn::prompt(form([secret("word")])).with_state(State(b"named".to_vec()));
             return Ok(if self.notes {
                 turn.with_effect(note())
             } else {

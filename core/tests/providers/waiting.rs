@@ -38,8 +38,9 @@ impl Provider for Waiting {
             (Answer::Poll {}, Some(user)) if state.0 == b"waiting" => {
                 Turn::proven(Proof::of_subject(user))
             }
-            _ => Turn::step(Step::Wait { poll_after_ms: 500 })
-                .with_state(State(b"waiting".to_vec())),
+            _ => {
+                Turn::step(Step::Wait { poll_after_ms: 500 }).with_state(State(b"waiting".to_vec()))
+            }
         })
     }
 }

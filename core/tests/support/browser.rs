@@ -2,8 +2,10 @@ use std::collections::BTreeMap;
 
 use gatelodge_core::{
     Result,
-    engine::{Completed, FlowHandle, FlowView, Progress, Reply, ReplyAnswer, StartFlow, Started,
-        StepBody, Transport},
+    engine::{
+        Completed, FlowHandle, FlowView, Progress, Reply, ReplyAnswer, StartFlow, Started,
+        StepBody, Transport,
+    },
     model::{ClientFacts, Tenant},
     provider::Intent,
     secret::{Secret, Token},
@@ -28,11 +30,7 @@ impl Browser {
         Self::start_from(world, start, "192.0.2.1").await
     }
 
-    pub(crate) async fn start_from(
-        world: &World,
-        start: StartFlow,
-        network: &str,
-    ) -> Result<Self> {
+    pub(crate) async fn start_from(world: &World, start: StartFlow, network: &str) -> Result<Self> {
         let client = client(network);
         let Started { handle, view } = world.platform.sign_in().start(start, &client).await?;
         Ok(Self {

@@ -12,7 +12,12 @@ use std::{
 use async_trait::async_trait;
 use gatelodge_core::{
     Error, ErrorKind, Result,
-    storage::{Capabilities, ChangeFeed, Mode, Scope, Storage, UnitOfWork},
+    model::{AuditEvent, AuditEventId, AuditFilter, TenantId},
+    storage::{
+        AuditRepository, Capabilities, Change, ChangeFeed, FlowRepository, InstallationRepository,
+        LimitRepository, Mode, Page, RecordRepository, Scope, SessionRepository, Storage,
+        TenantRepository, UnitOfWork, UserRepository,
+    },
 };
 use gatelodge_storage_suite::memory::MemoryStorage;
 
@@ -25,6 +30,7 @@ pub(crate) struct Watched {
     inner: MemoryStorage,
     begun: AtomicUsize,
     broken: AtomicBool,
+    unaudited: AtomicBool,
     interludes: Mutex<VecDeque<(usize, Interlude)>>,
 }
 
@@ -37,6 +43,11 @@ impl Watched {
     /// Whether every unit fails from now on.
     pub(crate) fn break_down(&self, broken: bool) {
         self.broken.store(broken, Ordering::SeqCst);
+    }
+
+    /// Whether the audit log cannot be written from now on.
+    pub(crate) fn lose_audit(&self, lost: bool) {
+        self.unaudited.store(lost, Ordering::SeqCst);
     }
 
     /// Lets something happen right before a write unit begins, after `skipped`
@@ -80,7 +91,15 @@ impl Storage for Watched {
         {
             interlude.await;
         }
-        self.inner.begin(scope, mode).await
+        let inner = self.inner.begin(scope, mode).await?;
+        Ok(if self.unaudited.load(Ordering::SeqCst) {
+            Box::new(Unaudited {
+                inner,
+                audit: NoAudit,
+            })
+        } else {
+            inner
+        })
     }
 
     async fn changes(&self) -> Result<Box<dyn ChangeFeed>> {
@@ -93,5 +112,79 @@ impl Storage for Watched {
 
     async fn close(&self) {
         self.inner.close().await;
+    }
+}
+
+/// A unit in which the audit log cannot be written.
+struct Unaudited {
+    inner: Box<dyn UnitOfWork>,
+    audit: NoAudit,
+}
+
+struct NoAudit;
+
+#[async_trait]
+impl AuditRepository for NoAudit {
+    async fn append(&mut self, _: &AuditEvent) -> Result<()> {
+        Err(Error::new(ErrorKind::Unavailable, "no audit for a test"))
+    }
+
+    async fn list(&mut self, _: &AuditFilter, _: Page<AuditEventId>) -> Result<Vec<AuditEvent>> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl UnitOfWork for Unaudited {
+    fn scope(&self) -> Scope {
+        self.inner.scope()
+    }
+
+    async fn enter(&mut self, tenant: TenantId) -> Result<()> {
+        self.inner.enter(tenant).await
+    }
+
+    fn tenants(&mut self) -> &mut dyn TenantRepository {
+        self.inner.tenants()
+    }
+
+    fn users(&mut self) -> &mut dyn UserRepository {
+        self.inner.users()
+    }
+
+    fn records(&mut self) -> &mut dyn RecordRepository {
+        self.inner.records()
+    }
+
+    fn flows(&mut self) -> &mut dyn FlowRepository {
+        self.inner.flows()
+    }
+
+    fn sessions(&mut self) -> &mut dyn SessionRepository {
+        self.inner.sessions()
+    }
+
+    fn limits(&mut self) -> &mut dyn LimitRepository {
+        self.inner.limits()
+    }
+
+    fn audit(&mut self) -> &mut dyn AuditRepository {
+        &mut self.audit
+    }
+
+    fn installation(&mut self) -> &mut dyn InstallationRepository {
+        self.inner.installation()
+    }
+
+    async fn announce(&mut self, change: Change) -> Result<()> {
+        self.inner.announce(change).await
+    }
+
+    async fn commit(self: Box<Self>) -> Result<()> {
+        self.inner.commit().await
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<()> {
+        self.inner.rollback().await
     }
 }

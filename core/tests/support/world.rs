@@ -12,7 +12,7 @@ use gatelodge_core::{
     provider::{Provider, Registry},
     seal::MasterKey,
     secret::{Secret, Token},
-    service::{InitialCredential, NewTenant, NewUser},
+    service::{InitialCredential, NewTenant, NewUser, TenantRef},
     storage::{Mode, Page, Scope, Storage},
 };
 use jiff::Timestamp;
@@ -90,8 +90,15 @@ impl World {
             name: TenantName::new(name).unwrap(),
             display_name: None,
         };
-        let made = self.platform.tenants().create(&Caller::operator(), new);
-        made.await.unwrap()
+        let (tenants, operator) = (self.platform.tenants(), Caller::operator());
+        tenants.create(&operator, new).await.unwrap()
+    }
+
+    /// A tenant that is there, by its name.
+    pub(crate) async fn found(&self, name: &str) -> Tenant {
+        let tenants = self.platform.tenants();
+        let found = tenants.find(&TenantRef::parse(name)).await.unwrap();
+        found.expect("the tenant is there")
     }
 
     /// A user who signs in with a word.
@@ -115,14 +122,13 @@ impl World {
             email: None,
             credential,
         };
-        let users = self.platform.users();
-        let made = users.create(&Caller::operator(), tenant.id, new);
-        made.await.unwrap()
+        let (users, operator) = (self.platform.users(), Caller::operator());
+        users.create(&operator, tenant.id, new).await.unwrap()
     }
 
     pub(crate) async fn grant(&self, user: (TenantId, UserId), grant: Grant) {
-        let users = self.platform.users();
-        let granted = users.set_grant(&Caller::operator(), user, grant, true);
+        let (users, operator) = (self.platform.users(), Caller::operator());
+        let granted = users.set_grant(&operator, user, grant, true);
         granted.await.unwrap();
     }
 
@@ -197,7 +203,11 @@ impl World {
         let scope = tenant.map_or(Scope::Platform, Scope::Tenant);
         let mut unit = self.storage.begin(scope, Mode::Read).await.unwrap();
         let filter = AuditFilter::default();
-        let mut events = unit.audit().list(&filter, Page::first(5_000)).await.unwrap();
+        let mut events = unit
+            .audit()
+            .list(&filter, Page::first(5_000))
+            .await
+            .unwrap();
         events.reverse();
         events
     }
@@ -235,8 +245,8 @@ impl World {
     }
 
     pub(crate) async fn put_settings(&self, tenant: &Tenant, settings: TenantSettings) {
-        let tenants = self.platform.tenants();
-        let put = tenants.put_settings(&Caller::operator(), tenant.id, None, settings);
+        let (tenants, operator) = (self.platform.tenants(), Caller::operator());
+        let put = tenants.put_settings(&operator, tenant.id, None, settings);
         put.await.unwrap();
     }
 

@@ -7,6 +7,7 @@ use gatelodge_core::{
     ErrorKind, Platform,
     access::Caller,
     model::{Tenant, UserId},
+    secret::Secret,
     service::{Listed, TenantRef, UserDetails},
     storage::Page,
 };
@@ -15,8 +16,9 @@ use jiff::Timestamp;
 use super::{
     arguments::GlobalOptions,
     confirm::{self, Deletion},
-    failure::Failure,
+    failure::{Failure, code},
     output::{Output, Shape},
+    password::read_password,
     progress::Progress,
     surroundings::Surroundings,
     text::{counted, quoted},
@@ -36,7 +38,7 @@ pub(super) struct Administration<'a> {
     pub(super) platform: Platform,
     pub(super) caller: Caller,
     pub(super) output: Output<'a>,
-    pub(super) surroundings: &'a Surroundings,
+    surroundings: &'a Surroundings,
     progress: &'a Progress<'a>,
 }
 
@@ -80,7 +82,7 @@ impl Administration<'_> {
             .await;
         found.map_err(|error| match error.kind() {
             ErrorKind::NotFound => Failure::new(
-                error.kind().as_str(),
+                code(error.kind()),
                 format!(
                     "there is no tenant {}; `gatelodge tenant list` shows those there are",
                     quoted(named)
@@ -103,7 +105,7 @@ impl Administration<'_> {
         let found = users.by_login(&self.caller, tenant.id, named).await;
         found.map_err(|error| match error.kind() {
             ErrorKind::NotFound => Failure::new(
-                error.kind().as_str(),
+                code(error.kind()),
                 format!(
                     "there is no user {} in tenant {}; `gatelodge user list --tenant {}` shows those there are",
                     quoted(named),
@@ -150,6 +152,15 @@ impl Administration<'_> {
         })
         .await?;
         Ok(Count { number, one })
+    }
+
+    /// The password on standard input.
+    pub(super) fn password(&self) -> Result<Secret, Failure> {
+        self.progress.clear();
+        let password = read_password(self.surroundings)?;
+        // The time it took to type is no time that the work takes.
+        self.progress.begin("working");
+        Ok(password)
     }
 
     /// Goes on only if the deletion is meant.

@@ -1,78 +1,44 @@
-//! The JSON documents that commands answer with. Times are RFC 3339, in UTC.
+//! The JSON documents that commands answer with: the objects of the HTTP
+//! interface, so that a program reads one form of each.
 
-use gatelodge_core::model::{
-    EffectiveSettings, Grant, Lock, Session, Tenant, TenantSettings, User,
-};
+use gatelodge_core::model::{EffectiveSettings, Grant, Session, Tenant, TenantSettings, User};
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Value, json};
+
+use crate::http::api::types::{EndedJson, SessionJson, TenantJson, UserJson};
 
 /// A tenant as it stands at `now`.
 pub(super) fn tenant(tenant: &Tenant, now: Timestamp) -> Value {
-    json!({
-        "id": tenant.id,
-        "name": tenant.name,
-        "display_name": tenant.display_name,
-        "locked": tenant.is_locked_at(now),
-        "lock": lock(tenant.lock.as_ref(), now),
-        "created_at": tenant.created_at,
-        "version": tenant.version,
-    })
+    value(TenantJson::new(tenant, now))
 }
 
 /// A user as it stands at `now`.
 pub(super) fn user(user: &User, of: &Tenant, now: Timestamp) -> Value {
-    json!({
-        "id": user.id,
-        "tenant": named(of),
-        "user_name": user.user_name,
-        "display_name": user.display_name,
-        "email": user.email,
-        "email_verified": user.email_verified,
-        "status": user.status,
-        "locked": user.is_locked_at(now),
-        "lock": lock(user.lock.as_ref(), now),
-        "must_change": user.must_change,
-        "created_at": user.created_at,
-        "version": user.version,
-    })
+    value(UserJson::new(of.id, user, now))
 }
 
 /// A user with what it is granted.
 pub(super) fn user_with_grants(of: &Tenant, who: &User, grants: &[Grant], now: Timestamp) -> Value {
-    with(user(who, of, now), "grants", json!(grants))
+    value(UserJson::new(of.id, who, now).with_grants(grants))
 }
 
 /// A session as it stands at `now`.
 pub(super) fn session(session: &Session, now: Timestamp) -> Value {
-    json!({
-        "id": session.id,
-        "user": { "id": session.user, "user_name": session.user_name },
-        "valid": session.is_valid_at(now),
-        "started_at": session.started_at,
-        "last_active_at": session.last_active_at,
-        "ends_at": session.ends_at(),
-        "expires_at": session.expires_at,
-        "auth_time": session.auth_time(),
-        "amr": session.amr(),
-        "scope": session.scope,
-        "address": session.client.address,
-        "user_agent": session.client.user_agent,
-        "ended": session.ended.map(|end| json!({ "at": end.at, "reason": end.reason })),
-    })
+    value(SessionJson::new(session, now, None))
 }
 
-/// A tenant's own settings and those in force.
-pub(super) fn settings(
-    of: &Tenant,
-    (own, version): (&TenantSettings, i64),
-    in_force: &EffectiveSettings,
-) -> Value {
+/// How many sessions were ended.
+pub(super) fn ended(ended: u64) -> Value {
+    value(EndedJson { ended })
+}
+
+/// A tenant's own settings, their version, and those in force.
+pub(super) fn settings(own: &TenantSettings, version: i64, in_force: &EffectiveSettings) -> Value {
     let minutes = |span: std::time::Duration| span.as_secs() / 60;
     json!({
-        "tenant": named(of),
-        "version": version,
         "own": own,
-        "in_force": {
+        "effective": {
             "session": {
                 "idle_minutes": minutes(in_force.session_idle),
                 "absolute_minutes": minutes(in_force.session_absolute),
@@ -85,12 +51,8 @@ pub(super) fn settings(
                 "display_name_required": in_force.registration_display_name_required,
             },
         },
+        "version": version,
     })
-}
-
-/// A tenant as part of something else.
-pub(super) fn named(tenant: &Tenant) -> Value {
-    json!({ "id": tenant.id, "name": tenant.name })
 }
 
 /// An object with one more member.
@@ -101,11 +63,27 @@ pub(super) fn with(mut object: Value, name: &str, value: Value) -> Value {
     object
 }
 
-/// A lock that no longer holds is none.
-fn lock(lock: Option<&Lock>, now: Timestamp) -> Value {
-    let held = lock.filter(|lock| lock.holds_at(now));
-    held.map_or(
-        Value::Null,
-        |lock| json!({ "reason": lock.reason, "since": lock.since, "until": lock.until }),
-    )
+/// These objects are plain data; there is nothing in them that JSON lacks.
+fn value(object: impl Serialize) -> Value {
+    serde_json::to_value(object).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_has_one_name_whether_own_or_in_force() {
+        let document = settings(&TenantSettings::default(), 0, &EffectiveSettings::default());
+        let names = |whose: &str| {
+            let sections = document[whose].as_object().unwrap();
+            let names = sections.iter().flat_map(|(section, keys)| {
+                let keys = keys.as_object().unwrap().keys();
+                keys.map(move |key| format!("{section}.{key}"))
+            });
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(names("own"), names("effective"));
+        assert_eq!(names("own").len(), 7);
+    }
 }

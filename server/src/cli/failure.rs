@@ -6,7 +6,7 @@ use gatelodge_core::ErrorKind;
 use serde_json::{Value, json};
 
 use super::text::plain;
-use crate::{app::StartError, config::ConfigError};
+use crate::{app::StartError, config::ConfigError, http::problem::Code};
 
 /// The exit code of a command that was refused or failed.
 pub(super) const FAILED: u8 = 1;
@@ -84,8 +84,26 @@ impl From<gatelodge_core::Error> for Failure {
             message.push_str("; ");
             message.push_str(advice);
         }
-        Self::new(error.kind().as_str(), message)
+        Self::new(code(error.kind()), message)
     }
+}
+
+/// The same words as those of the HTTP interface.
+pub(super) fn code(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => Code::NotFound,
+        ErrorKind::AlreadyExists => Code::AlreadyExists,
+        ErrorKind::Conflict => Code::Conflict,
+        ErrorKind::Unauthenticated => Code::Unauthenticated,
+        ErrorKind::Denied => Code::Denied,
+        ErrorKind::Refused => Code::Refused,
+        ErrorKind::Invalid => Code::ValidationFailed,
+        ErrorKind::Limited => Code::TooManyRequests,
+        ErrorKind::Unsupported => Code::NotImplemented,
+        ErrorKind::Unavailable => Code::Unavailable,
+        _ => Code::InternalError,
+    }
+    .as_str()
 }
 
 /// Some causes repeat what they cause, which helps nobody.

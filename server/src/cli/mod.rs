@@ -1,6 +1,6 @@
 //! The command line, `gatelodge`.
 //!
-//! [`arguments`] says what can be asked for, and its comments are the help. Each
+//! `arguments` says what can be asked for, and its comments are the help. Each
 //! command works on the storage directly, as the operator of the machine,
 //! through the same functions of core as the HTTP interface; so it also works
 //! while a server runs on the same data, which hears of it through the

@@ -38,12 +38,15 @@ fn ask(surroundings: &Surroundings, prompt: &str) -> Result<Secret, Failure> {
 
 fn read(surroundings: &Surroundings) -> Result<Secret, Failure> {
     let line = surroundings.read_line(LONGEST).map_err(|error| {
-        Failure::new("invalid", format!("the password cannot be read: {error}"))
+        Failure::new(
+            "validation_failed",
+            format!("the password cannot be read: {error}"),
+        )
     })?;
     match line {
         Some(line) if !line.is_empty() => Ok(Secret::new(line)),
         _ => Err(Failure::new(
-            "invalid",
+            "validation_failed",
             format!(
                 "standard input holds no password; write it there as one line of 1 to {LONGEST} bytes"
             ),

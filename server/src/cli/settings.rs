@@ -103,7 +103,7 @@ pub(super) async fn settings(
             .await?;
     }
     let (own, version, in_force) = tenants.settings(&on.caller, tenant.id).await?;
-    let document = document::settings(&tenant, (&own, version), &in_force);
+    let document = document::settings(&own, version, &in_force);
     on.output.answer_fields(&document, &fields(&own, &in_force))
 }
 

@@ -12,7 +12,7 @@ use super::{
     administration::Administration,
     confirm::Deletion,
     document,
-    failure::Failure,
+    failure::{Failure, code},
     lock::LockArguments,
     output::Shape,
     settings::{SettingsArguments, settings},
@@ -269,9 +269,9 @@ async fn delete(on: &Administration<'_>, arguments: &DeleteArguments) -> Result<
         .await?;
     on.output.answer(
         &serde_json::json!({
-            "deleted": document::named(&tenant),
+            "deleted": { "id": tenant.id, "name": tenant.name },
             "users": users.number,
-            "sessions_ended": sessions.number,
+            "ended": sessions.number,
         }),
         &format!("Deleted tenant {name} with {users} and {sessions}."),
     )
@@ -287,7 +287,7 @@ fn state(tenant: &Tenant, now: Timestamp) -> String {
 fn taken(error: gatelodge_core::Error, name: &TenantName) -> Failure {
     match error.kind() {
         ErrorKind::AlreadyExists => Failure::new(
-            error.kind().as_str(),
+            code(error.kind()),
             format!(
                 "the tenant name {} is already taken; choose another",
                 quoted(name)

@@ -292,8 +292,8 @@ async fn delete(on: &Administration<'_>, arguments: &DeleteArguments) -> Result<
     let user = &found.details.user;
     on.output.answer(
         &serde_json::json!({
-            "deleted": { "id": id, "user_name": user.user_name, "tenant": document::named(&found.tenant) },
-            "sessions_ended": sessions.number,
+            "deleted": { "id": id, "user_name": user.user_name, "tenant": tenant },
+            "ended": sessions.number,
         }),
         &format!("Deleted {} with {sessions}.", found.words()),
     )
@@ -350,7 +350,7 @@ async fn end_sessions(on: &Administration<'_>, this: &ThisUser) -> Result<(), Fa
     let sessions = on.platform.sessions();
     let ended = sessions.end_of_user(&on.caller, tenant, id).await?;
     on.output.answer(
-        &serde_json::json!({ "sessions_ended": ended }),
+        &document::ended(ended),
         &format!("Ended {} of {}.", counted(ended, "session"), found.words()),
     )
 }

@@ -15,8 +15,7 @@ use serde_json::json;
 use super::{
     administration::Administration,
     document,
-    failure::Failure,
-    password::read_password,
+    failure::{Failure, code},
     text::quoted,
     user::{InTenant, ThisUser, answer_changed, in_words},
 };
@@ -93,7 +92,7 @@ pub(super) async fn create(
         InitialCredential::None
     } else if arguments.password_stdin {
         InitialCredential::Given {
-            password: read_password(on.surroundings)?,
+            password: on.password()?,
             must_change: !arguments.permanent,
         }
     } else {
@@ -110,7 +109,7 @@ pub(super) async fn create(
     let (user, password) = made.map_err(|error| taken(error, Some(&arguments.user_name)))?;
     let mut document = document::user_with_grants(&tenant, &user, &[], on.now());
     if let Some(password) = &password {
-        document = document::with(document, "generated_password", json!(password.expose()));
+        document = document::with(document, "initial_password", json!(password.expose()));
     }
     let words = format!(
         "Made {} with the id {}.{}",
@@ -190,7 +189,7 @@ pub(super) async fn set_grant(
 fn taken(error: gatelodge_core::Error, name: Option<&UserName>) -> Failure {
     match (error.kind(), name) {
         (ErrorKind::AlreadyExists, Some(name)) => Failure::new(
-            error.kind().as_str(),
+            code(error.kind()),
             format!(
                 "the user name {} is already taken in this tenant; choose another",
                 quoted(name)

@@ -35,7 +35,10 @@ fn every_operation_has_id_tag_summary_and_answers() {
         assert!(!id.is_empty() && ids.insert(id.clone()), "{operation:?}");
         assert_eq!(body["tags"].as_array().map(Vec::len), Some(1), "{id}");
         let summary = body["summary"].as_str().unwrap_or_default();
-        assert!(!summary.is_empty() && summary.len() < 150, "{id}: {summary}");
+        assert!(
+            !summary.is_empty() && summary.len() < 150,
+            "{id}: {summary}"
+        );
         let answers = body["responses"].as_object().unwrap();
         let success = answers.keys().filter(|status| status.starts_with('2'));
         assert_eq!(success.count(), 1, "{id}");
@@ -185,7 +188,9 @@ fn s35_no_route_of_the_api_is_made_without_a_description() {
 async fn what_is_not_described_does_not_answer() {
     let world = World::in_memory().await;
     let paths: BTreeSet<_> = operations().into_iter().map(|o| o.path).collect();
-    let methods = ["GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "BREW"];
+    let methods = [
+        "GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "BREW",
+    ];
     for path in &paths {
         let described: BTreeSet<_> = operations()
             .into_iter()
@@ -208,9 +213,24 @@ async fn what_is_not_described_does_not_answer() {
         }
     }
     for path in [
-        "", "/", "/v1", "/v1/", "/v2/session", "/v1/groups", "/v1/tenants/home/roles", "/v1/session/",
-        "/v1//session", "/v1/Session", "/v1/sign-in", "/v1/metrics", "/v1/debug", "/v1/tenants/home/users/x/y",
-        "/v1/../v1/session", "/v1/session/..", "/v1/session%2f", "/v1/%73ession/x",
+        "",
+        "/",
+        "/v1",
+        "/v1/",
+        "/v2/session",
+        "/v1/groups",
+        "/v1/tenants/home/roles",
+        "/v1/session/",
+        "/v1//session",
+        "/v1/Session",
+        "/v1/sign-in",
+        "/v1/metrics",
+        "/v1/debug",
+        "/v1/tenants/home/users/x/y",
+        "/v1/../v1/session",
+        "/v1/session/..",
+        "/v1/session%2f",
+        "/v1/%73ession/x",
     ] {
         let answer = world.get(format!("/api{path}")).send().await;
         assert_eq!(answer.status.as_u16(), 404, "{answer}");
@@ -220,5 +240,8 @@ async fn what_is_not_described_does_not_answer() {
 #[test]
 fn times_and_ids_are_redacted_in_these_tests() {
     let value = serde_json::json!({"a": "2026-09-21T12:00:00Z", "b": "0190a6c2-7f1e-7000-8000-000000000000"});
-    assert_eq!(redacted(value), serde_json::json!({"a": "<time>", "b": "<id>"}));
+    assert_eq!(
+        redacted(value),
+        serde_json::json!({"a": "<time>", "b": "<id>"})
+    );
 }

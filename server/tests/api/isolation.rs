@@ -25,7 +25,14 @@ async fn s34_a_foreign_tenant_and_an_unknown_one_answer_the_same_bytes(world: &W
         }
         for role in [Role::User, Role::Administrator, Role::Scoped] {
             let mut first: Option<Answer> = None;
-            for tenant in [away.tenant.as_str(), "away", random.as_str(), "nowhere", "%ff", "a b"] {
+            for tenant in [
+                away.tenant.as_str(),
+                "away",
+                random.as_str(),
+                "nowhere",
+                "%ff",
+                "a b",
+            ] {
                 let fill = Fill {
                     tenant: tenant.replace(' ', "%20"),
                     ..away.clone()
@@ -77,7 +84,13 @@ async fn t7_the_same_names_in_two_tenants_are_different_people(world: &World) {
     }
     let find = async |tenant: &str, token: &str| {
         let path = format!("/api/v1/tenants/{tenant}/users?search=ADA");
-        let found = world.get(path).bearer(token).send().await.expect(200).json();
+        let found = world
+            .get(path)
+            .bearer(token)
+            .send()
+            .await
+            .expect(200)
+            .json();
         assert_eq!(found["items"].as_array().unwrap().len(), 1);
         found["items"][0]["id"].as_str().unwrap().to_owned()
     };
@@ -99,7 +112,10 @@ async fn t7_the_same_names_in_two_tenants_are_different_people(world: &World) {
 
 async fn s36_a_filter_by_a_foreign_user_finds_nothing(world: &World) {
     let town = town(world).await;
-    let ids = [town.tourist.id.to_string(), world.platform.environment().uuid().to_string()];
+    let ids = [
+        town.tourist.id.to_string(),
+        world.platform.environment().uuid().to_string(),
+    ];
     for id in ids {
         for list in [
             format!("/api/v1/tenants/home/sessions?ended=true&user={id}"),

@@ -11,9 +11,7 @@ use gatelodge_core::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{
-    Answer, Person, Town, World, description::operations, flow_path, on_each_storage, town,
-};
+use crate::support::{Answer, Person, Town, World, description::operations, on_each_storage, town};
 
 on_each_storage!(
     s34_every_route_answers_every_role_as_the_table_says,
@@ -228,7 +226,11 @@ pub(crate) async fn everything_in(world: &World, tenants: &[TenantId]) -> Value 
     let all = platform.tenants().list(&operator, None, page).await;
     let mut everything = json!({"tenants": all.unwrap().items});
     for tenant in tenants {
-        let (own, version, _) = platform.tenants().settings(&operator, *tenant).await.unwrap();
+        let (own, version, _) = platform
+            .tenants()
+            .settings(&operator, *tenant)
+            .await
+            .unwrap();
         let users = platform.users();
         let listed = users.list(&operator, *tenant, None, Page::first(200)).await;
         let mut people = Vec::new();
@@ -236,11 +238,10 @@ pub(crate) async fn everything_in(world: &World, tenants: &[TenantId]) -> Value 
             let details = users.read(&operator, *tenant, user.id).await.unwrap();
             people.push(json!([details.user, details.grants]));
         }
-        let page = Page::first(200);
-        let sessions = platform.sessions().list(&operator, *tenant, None, false, page);
-        let page = Page::first(200);
-        let filter = Default::default();
-        let events = platform.audit_log().list(&operator, *tenant, &filter, page);
+        let (sessions, page) = (platform.sessions(), Page::first(200));
+        let sessions = sessions.list(&operator, *tenant, None, false, page);
+        let (log, filter, page) = (platform.audit_log(), Default::default(), Page::first(200));
+        let events = log.list(&operator, *tenant, &filter, page);
         everything[tenant.to_string()] = json!({
             "settings": [own, version],
             "users": people,
@@ -289,7 +290,11 @@ async fn s34_every_route_answers_every_role_as_the_table_says(world: &World) {
                 ..stage.fill(&world, &subject).await
             };
             let has_tenant = operation.path.contains("{tenant}");
-            let ways = if has_tenant { vec![by_id, by_name] } else { vec![by_id] };
+            let ways = if has_tenant {
+                vec![by_id, by_name]
+            } else {
+                vec![by_id]
+            };
             for fill in ways {
                 let before = everything_in(&world, &[stage.town.mayor.tenant]).await;
                 let answer = stage.ask(&world, &operation, role, &fill).await;
@@ -448,8 +453,14 @@ async fn s37_nobody_reaches_above_oneself(world: &World) {
         world.delete(format!("{path}/grants/platform_administrator")),
         world.delete(format!("{path}/sessions")),
         world.delete(format!("/api/v1/tenants/home/sessions/{session}")),
-        world.put(format!("{}/grants/platform_administrator", town.mayor.path())),
-        world.put(format!("{}/grants/platform_administrator", town.citizen.path())),
+        world.put(format!(
+            "{}/grants/platform_administrator",
+            town.mayor.path()
+        )),
+        world.put(format!(
+            "{}/grants/platform_administrator",
+            town.citizen.path()
+        )),
     ];
     let before = everything_in(world, &[above.tenant]).await;
     for call in calls {

@@ -93,12 +93,10 @@ fn a_reader_that_goes_away_is_no_error() {
     assert!(output.stderr.is_empty());
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn an_output_that_cannot_be_written_is_an_error() {
-    let full = fs::File::options().write(true).open("/dev/full");
-    let Ok(full) = full else {
-        return;
-    };
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let output = Installation::empty()
         .command(&["config", "schema"])
         .stdout(full)

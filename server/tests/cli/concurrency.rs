@@ -10,7 +10,7 @@ fn commands_work_while_a_server_holds_the_database() {
     let server = installation.server();
     installation.line("tenant create acme").done();
     let made = installation.json("user create -t acme --user-name ada");
-    let password = made["generated_password"].as_str().unwrap();
+    let password = made["initial_password"].as_str().unwrap();
     assert_eq!(installation.json("tenant list")["items"][0]["name"], "acme");
 
     // The server sees at once what a command wrote.

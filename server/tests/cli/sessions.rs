@@ -19,14 +19,16 @@ fn signed_in() -> (Installation, Server, String) {
     (installation, server, token)
 }
 
-/// Asks until the server has heard; it must hear within a second.
+/// Asks until the server has heard of it; what is asked a second later must be refused.
 fn assert_refused_soon(server: &Server, token: &str) {
     let start = Instant::now();
-    while server.accepts(token) {
-        assert!(
-            start.elapsed() < Duration::from_secs(1),
-            "the server did not hear of it"
-        );
+    loop {
+        let asked_after = start.elapsed();
+        if !server.accepts(token) {
+            return;
+        }
+        let is_early = asked_after < Duration::from_secs(1);
+        assert!(is_early, "the server did not hear of it within a second");
     }
 }
 
@@ -35,7 +37,7 @@ fn sessions_are_listed_and_ended() {
     let (installation, server, token) = signed_in();
     let listed = installation.json("user sessions -t acme ada");
     let session = &listed["items"][0];
-    assert_eq!(session["valid"], true);
+    assert_eq!(session["ended_at"], json!(null));
     assert_eq!(session["amr"], json!(["pwd"]));
     assert!(!listed.to_string().contains(&token));
     let table = installation.line("user sessions -t acme ada").done();
@@ -50,9 +52,9 @@ fn sessions_are_listed_and_ended() {
         "The user `ada` of tenant `acme` has no open sessions.\n"
     );
     let all = installation.json("user sessions -t acme ada --all");
-    assert_eq!(all["items"][0]["ended"]["reason"], "revoked");
+    assert_eq!(all["items"][0]["end_reason"], "revoked");
     let ended = installation.json("user end-sessions -t acme ada");
-    assert_eq!(ended["sessions_ended"], 0);
+    assert_eq!(ended["ended"], 0);
     server.sign_in("acme", "ada", PASSWORD);
 }
 
@@ -80,6 +82,6 @@ fn a_tenant_with_open_sessions_is_deleted_by_force_only() {
     );
     assert!(server.accepts(&token));
     let deleted = installation.json("tenant delete acme --yes --force");
-    assert_eq!(deleted["sessions_ended"], 1);
+    assert_eq!(deleted["ended"], 1);
     assert_refused_soon(&server, &token);
 }

@@ -18,7 +18,7 @@ fn a_tenant_is_made_listed_shown_and_renamed() {
     let id = made["id"].as_str().unwrap();
     assert_eq!(made["name"], "acme");
     assert_eq!(made["display_name"], "Acme");
-    assert_eq!(made["locked"], false);
+    assert_eq!(made["lock"], json!(null));
     let text = installation.line("tenant create globex").done();
     assert!(
         text.starts_with("Made tenant `globex` with the id "),
@@ -74,7 +74,6 @@ fn a_taken_tenant_name_is_refused_whatever_its_case() {
 fn a_tenant_is_locked_for_a_while_or_until_unlocked() {
     let installation = Installation::with_tenants(&["acme"]);
     let locked = installation.json("tenant lock acme --for 2h --reason unpaid");
-    assert_eq!(locked["locked"], true);
     assert_eq!(locked["lock"]["reason"], "unpaid");
     assert!(locked["lock"]["until"].as_str().unwrap().ends_with('Z'));
     let shown = installation.line("tenant show acme").done();
@@ -104,11 +103,11 @@ fn a_tenant_has_settings_of_its_own_or_inherits_them() {
     let installation = Installation::with_tenants(&["acme"]);
     let before = installation.json("tenant settings acme");
     assert_eq!(before["own"]["session"]["idle_minutes"], json!(null));
-    assert_eq!(before["in_force"]["session"]["idle_minutes"], 30);
+    assert_eq!(before["effective"]["session"]["idle_minutes"], 30);
     let set = "tenant settings acme --set session.idle_minutes=5 --set registration.enabled=true";
     let after = installation.json(set);
     assert_eq!(after["own"]["session"]["idle_minutes"], 5);
-    assert_eq!(after["in_force"]["registration"]["enabled"], true);
+    assert_eq!(after["effective"]["registration"]["enabled"], true);
     let text = installation
         .line("tenant settings acme --unset session.idle_minutes")
         .done();

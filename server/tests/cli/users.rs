@@ -29,11 +29,12 @@ fn a_user_is_made_with_a_password_that_is_printed_once() {
     );
 
     let made = installation.json("user create -t acme --user-name grace");
-    assert_eq!(made["tenant"]["name"], "acme");
+    let acme = installation.json("tenant show acme");
+    assert_eq!(made["tenant"], acme["id"]);
     assert_eq!(made["must_change"], "administrator");
-    assert_eq!(made["generated_password"].as_str().unwrap().len(), 23);
+    assert_eq!(made["initial_password"].as_str().unwrap().len(), 23);
     let shown = installation.json("user show -t acme grace");
-    assert!(shown.get("generated_password").is_none());
+    assert!(shown.get("initial_password").is_none());
     assert_eq!(shown["id"], made["id"]);
 }
 
@@ -56,7 +57,7 @@ fn a_given_password_comes_from_standard_input_only() {
         .done();
     let made: serde_json::Value = serde_json::from_str(&made).unwrap();
     assert_eq!(made["must_change"], json!(null));
-    assert!(made.get("generated_password").is_none());
+    assert!(made.get("initial_password").is_none());
 
     let message = installation
         .with_input(&format!("{create} bob"), "short\n")
@@ -141,10 +142,7 @@ fn a_user_is_changed() {
 fn a_user_is_locked_unlocked_deactivated_and_activated() {
     let installation = Installation::with_ada();
     let locked = installation.json("user lock -t acme ada --for 1d12h --reason away");
-    assert_eq!(
-        (&locked["locked"], &locked["lock"]["reason"]),
-        (&json!(true), &json!("away"))
-    );
+    assert_eq!(locked["lock"]["reason"], "away");
     let listed = installation.line("user list -t acme").done();
     assert!(listed.contains("  locked until "), "{listed}");
     let text = installation.line("user unlock -t acme ada").done();
@@ -163,7 +161,7 @@ fn a_user_is_locked_unlocked_deactivated_and_activated() {
         "The user `ada` of tenant `acme` is deactivated already.\n"
     );
     let activated = installation.json("user activate -t acme ada");
-    assert_eq!(activated["status"], "active");
+    assert_eq!(activated["active"], true);
 
     let message = installation
         .line("user lock -t acme ada --until 2001-01-01T00:00:00Z")

@@ -59,7 +59,12 @@ impl Api {
     }
 
     /// Signs in with a password; answers the flow's last answer if refused.
-    pub async fn try_sign_in(&self, tenant: Option<&str>, user: &str, password: &str) -> Result<Self, Answer> {
+    pub async fn try_sign_in(
+        &self,
+        tenant: Option<&str>,
+        user: &str,
+        password: &str,
+    ) -> Result<Self, Answer> {
         self.secrets.keep(password);
         let start = match tenant {
             Some(tenant) => json!({ "transport": "token", "tenant": tenant }),
@@ -75,7 +80,9 @@ impl Api {
             "provider": "password",
             "answer": { "user_name": user, "password": password },
         });
-        let done = self.post(&format!("/api/v1/sign-in/flows/{id}"), answer).await;
+        let done = self
+            .post(&format!("/api/v1/sign-in/flows/{id}"), answer)
+            .await;
         match done.body["session"]["token"].as_str() {
             Some(token) => Ok(self.with_token(token)),
             None => Err(done),
@@ -85,7 +92,8 @@ impl Api {
     /// Signs in with a password, which must be right.
     pub async fn sign_in(&self, tenant: &str, user: &str, password: &str) -> Self {
         let signed_in = self.try_sign_in(Some(tenant), user, password).await;
-        signed_in.unwrap_or_else(|answer| panic!("`{user}` cannot sign in to `{tenant}`: {answer:?}"))
+        signed_in
+            .unwrap_or_else(|answer| panic!("`{user}` cannot sign in to `{tenant}`: {answer:?}"))
     }
 
     /// Whether its session counts now.
@@ -127,7 +135,9 @@ impl Api {
         path: &str,
         body: Option<Value>,
     ) -> Result<Answer, reqwest::Error> {
-        let mut request = self.client.request(method, format!("{}{path}", self.origin));
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.origin));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }

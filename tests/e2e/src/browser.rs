@@ -6,7 +6,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::{
-    ChromiumLikeCapabilities as _, Cookie, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement,
+    ChromiumLikeCapabilities as _, Cookie, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver,
+    WebElement,
     prelude::{By, ElementQueryable as _, Key},
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -48,7 +49,9 @@ pub struct Browser {
 
 impl std::fmt::Debug for Browser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Browser").field("origin", &self.origin).finish_non_exhaustive()
+        f.debug_struct("Browser")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,22 +66,33 @@ impl Browser {
     pub async fn open_two(server: &Server) -> (Self, Self) {
         let mut first = PLACES.acquire_many(2).await.unwrap();
         let second = first.split(1).unwrap();
-        (Self::open_in(first, server).await, Self::open_in(second, server).await)
+        (
+            Self::open_in(first, server).await,
+            Self::open_in(second, server).await,
+        )
     }
 
     async fn open_in(place: SemaphorePermit<'static>, server: &Server) -> Self {
-        let profile = tempfile::Builder::new().prefix("gatelodge-chromium-").tempdir().unwrap();
+        let profile = tempfile::Builder::new()
+            .prefix("gatelodge-chromium-")
+            .tempdir()
+            .unwrap();
         let mut wanted = DesiredCapabilities::chrome();
         for argument in ARGUMENTS {
             wanted.add_arg(argument).unwrap();
         }
-        wanted.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
+        wanted
+            .add_arg(&format!("--user-data-dir={}", profile.path().display()))
+            .unwrap();
         let all = LoggingPrefsLogLevel::All;
         wanted.set_logging_prefs("browser".to_owned(), all).unwrap();
-        wanted.set_logging_prefs("performance".to_owned(), all).unwrap();
+        wanted
+            .set_logging_prefs("performance".to_owned(), all)
+            .unwrap();
         let chromedriver = chromedriver();
         let driver = WebDriver::new(chromedriver.url(), wanted).await;
-        let driver = driver.unwrap_or_else(|error| panic!("Chromium does not start ({error}): {INSTALL}"));
+        let driver =
+            driver.unwrap_or_else(|error| panic!("Chromium does not start ({error}): {INSTALL}"));
         Self {
             driver: Some(driver),
             profile,
@@ -103,7 +117,10 @@ impl Browser {
 
     /// Opens a page of ours.
     pub async fn goto(&self, path: &str) {
-        self.driver().goto(format!("{}{path}", self.origin)).await.unwrap();
+        self.driver()
+            .goto(format!("{}{path}", self.origin))
+            .await
+            .unwrap();
     }
 
     /// Opens an address.
@@ -114,7 +131,9 @@ impl Browser {
     /// Path and query of the page.
     pub async fn path(&self) -> String {
         let url = self.driver().current_url().await.unwrap();
-        let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
+        let query = url
+            .query()
+            .map_or_else(String::new, |query| format!("?{query}"));
         format!("{}{query}", url.path())
     }
 
@@ -125,7 +144,12 @@ impl Browser {
             url.path().ends_with(end) && self.is_loaded().await
         })
         .await;
-        assert!(arrived, "never came to `{end}`, is at `{}`: {}", self.path().await, self.text().await);
+        assert!(
+            arrived,
+            "never came to `{end}`, is at `{}`: {}",
+            self.path().await,
+            self.text().await
+        );
     }
 
     async fn is_loaded(&self) -> bool {
@@ -134,16 +158,28 @@ impl Browser {
 
     /// Waits for an element.
     pub async fn element(&self, css: &str) -> WebElement {
-        let query = self.driver().query(By::Css(css)).wait(PATIENCE, std::time::Duration::from_millis(20));
+        let query = self
+            .driver()
+            .query(By::Css(css))
+            .wait(PATIENCE, std::time::Duration::from_millis(20));
         match query.first().await {
             Ok(element) => element,
-            Err(_) => panic!("no `{css}` at `{}`: {}", self.path().await, self.text().await),
+            Err(_) => panic!(
+                "no `{css}` at `{}`: {}",
+                self.path().await,
+                self.text().await
+            ),
         }
     }
 
     /// Whether an element is there now.
     pub async fn has(&self, css: &str) -> bool {
-        !self.driver().find_all(By::Css(css)).await.unwrap().is_empty()
+        !self
+            .driver()
+            .find_all(By::Css(css))
+            .await
+            .unwrap()
+            .is_empty()
     }
 
     /// Types into the field with this name, which is emptied first.
@@ -169,28 +205,52 @@ impl Browser {
 
     /// Presses the button or link with this text.
     pub async fn press_named(&self, text: &str) {
-        let xpath = format!("//*[self::a or self::button or self::summary][normalize-space(.)='{text}']");
-        let query = self.driver().query(By::XPath(xpath)).wait(PATIENCE, std::time::Duration::from_millis(20));
+        let xpath =
+            format!("//*[self::a or self::button or self::summary][normalize-space(.)='{text}']");
+        let query = self
+            .driver()
+            .query(By::XPath(xpath))
+            .wait(PATIENCE, std::time::Duration::from_millis(20));
         match query.first().await {
             Ok(element) => element.click().await.unwrap(),
-            Err(_) => panic!("nothing is called `{text}` at `{}`: {}", self.path().await, self.text().await),
+            Err(_) => panic!(
+                "nothing is called `{text}` at `{}`: {}",
+                self.path().await,
+                self.text().await
+            ),
         }
     }
 
     /// Sends the form that the field with this name is in, by its main button.
     pub async fn send_form_of(&self, name: &str) {
         let xpath = format!("//*[@name='{name}']/ancestor::form[1]//button[1]");
-        self.driver().find(By::XPath(xpath)).await.unwrap().click().await.unwrap();
+        self.driver()
+            .find(By::XPath(xpath))
+            .await
+            .unwrap()
+            .click()
+            .await
+            .unwrap();
     }
 
     /// Presses a key, wherever the focus is.
     pub async fn press_key(&self, key: Key) {
-        self.driver().action_chain().send_keys(key).perform().await.unwrap();
+        self.driver()
+            .action_chain()
+            .send_keys(key)
+            .perform()
+            .await
+            .unwrap();
     }
 
     /// Types, wherever the focus is.
     pub async fn type_text(&self, text: &str) {
-        self.driver().action_chain().send_keys(text).perform().await.unwrap();
+        self.driver()
+            .action_chain()
+            .send_keys(text)
+            .perform()
+            .await
+            .unwrap();
     }
 
     /// What is read on the page.
@@ -202,7 +262,12 @@ impl Browser {
     /// Waits until this is read on the page.
     pub async fn reads(&self, text: &str) {
         let read = wait::holds_within(PATIENCE, async || self.text().await.contains(text)).await;
-        assert!(read, "`{text}` is not read at `{}`: {}", self.path().await, self.text().await);
+        assert!(
+            read,
+            "`{text}` is not read at `{}`: {}",
+            self.path().await,
+            self.text().await
+        );
     }
 
     /// Signs in by the form; `base` is nothing or `/t/<tenant>`.
@@ -231,12 +296,22 @@ impl Browser {
 
     /// Runs a script in the page; answers what it returns.
     pub async fn execute(&self, script: &str) -> Value {
-        self.driver().execute(script, Vec::new()).await.unwrap().json().clone()
+        self.driver()
+            .execute(script, Vec::new())
+            .await
+            .unwrap()
+            .json()
+            .clone()
     }
 
     /// Runs a script in the page that calls its last argument when it is done.
     pub async fn execute_async(&self, script: &str) -> Value {
-        self.driver().execute_async(script, Vec::new()).await.unwrap().json().clone()
+        self.driver()
+            .execute_async(script, Vec::new())
+            .await
+            .unwrap()
+            .json()
+            .clone()
     }
 
     /// Asks the browser itself (Chrome DevTools Protocol).
@@ -256,7 +331,11 @@ impl Browser {
         let bad: Vec<_> = entries
             .iter()
             .filter(|entry| !["INFO", "DEBUG"].contains(&entry.level.as_str()))
-            .filter(|entry| !entry.message.contains("the server responded with a status of"))
+            .filter(|entry| {
+                !entry
+                    .message
+                    .contains("the server responded with a status of")
+            })
             .collect();
         assert!(bad.is_empty(), "the console says: {bad:#?}");
     }
@@ -264,15 +343,25 @@ impl Browser {
     async fn check_requests(&self) {
         let own = format!("{}/", self.origin);
         let entries = self.driver().get_log("performance").await.unwrap();
-        let messages = entries.iter().map(|entry| serde_json::from_str::<Value>(&entry.message).unwrap());
+        let messages = entries
+            .iter()
+            .map(|entry| serde_json::from_str::<Value>(&entry.message).unwrap());
         let mut seen = 0;
         for message in messages.filter(|m| m["message"]["method"] == "Network.requestWillBeSent") {
-            let url = message["message"]["params"]["request"]["url"].as_str().unwrap().to_owned();
-            let local = ["data:", "about:", "chrome:"].iter().any(|scheme| url.starts_with(scheme));
+            let url = message["message"]["params"]["request"]["url"]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            let local = ["data:", "about:", "chrome:"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme));
             assert!(local || url.starts_with(&own), "a page asked for `{url}`");
             seen += usize::from(!local);
         }
-        assert!(seen > 0, "no request was seen: is the log of the browser on?");
+        assert!(
+            seen > 0,
+            "no request was seen: is the log of the browser on?"
+        );
     }
 }
 
@@ -301,6 +390,13 @@ fn processes_of(profile: &Path) -> Vec<Pid> {
             let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line).contains(&argument)
         })
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
+        .filter_map(|entry| {
+            entry
+                .file_name()
+                .to_str()?
+                .parse()
+                .ok()
+                .and_then(Pid::from_raw)
+        })
         .collect()
 }

@@ -9,8 +9,7 @@ use std::{
 use crate::wait::PATIENCE;
 
 /// What to do when Chromium is not there.
-pub(crate) const INSTALL: &str =
-    "install Chromium and chromedriver (on Debian: apt-get install chromium chromium-driver), or use tests/run";
+pub(crate) const INSTALL: &str = "install Chromium and chromedriver (on Debian: apt-get install chromium chromium-driver), or use tests/run";
 
 /// A running chromedriver.
 #[derive(Debug)]
@@ -54,7 +53,9 @@ impl Chromedriver {
             child,
             url: String::new(),
         };
-        let port = ports.recv_timeout(PATIENCE).expect("chromedriver says no port");
+        let port = ports
+            .recv_timeout(PATIENCE)
+            .expect("chromedriver says no port");
         driver.url = format!("http://127.0.0.1:{port}");
         driver
     }

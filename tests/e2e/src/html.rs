@@ -36,15 +36,23 @@ pub fn forms(html: &str) -> Vec<Form> {
     let form = |tag: Tag| {
         let rest = &html[tag.end..];
         let inside = rest.split("</form>").next().unwrap_or(rest);
-        let inputs = ["input", "select", "textarea"].into_iter().flat_map(|name| tags(inside, name));
+        let inputs = ["input", "select", "textarea"]
+            .into_iter()
+            .flat_map(|name| tags(inside, name));
         let (hidden, shown): (Vec<Tag>, Vec<Tag>) =
             inputs.partition(|input| input.attribute("type") == Some("hidden"));
         let name = |input: &Tag| input.attribute("name").unwrap_or_default().to_owned();
         let value = |input: &Tag| input.attribute("value").unwrap_or_default().to_owned();
         Form {
             action: tag.attribute("action").unwrap_or_default().to_owned(),
-            hidden: hidden.iter().map(|input| (name(input), value(input))).collect(),
-            inputs: shown.into_iter().map(|input| (name(&input), input)).collect(),
+            hidden: hidden
+                .iter()
+                .map(|input| (name(input), value(input)))
+                .collect(),
+            inputs: shown
+                .into_iter()
+                .map(|input| (name(&input), input))
+                .collect(),
             html: inside.to_owned(),
         }
     };
@@ -63,7 +71,10 @@ pub fn tags(html: &str, name: &str) -> Vec<Tag> {
         if rest.starts_with(|c: char| c.is_ascii_whitespace() || c == '>' || c == '/') {
             let (attributes, length) = attributes(rest);
             at = after + length;
-            found.push(Tag { attributes, end: at });
+            found.push(Tag {
+                attributes,
+                end: at,
+            });
         }
     }
     found
@@ -141,7 +152,10 @@ pub fn text(html: &str) -> String {
             _ => {}
         }
     }
-    unescaped(&plain).split_whitespace().collect::<Vec<_>>().join(" ")
+    unescaped(&plain)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ pub enum Scheme {
 }
 
 /// The rules of WCAG 2.2 at the levels A and AA, as axe-core calls them.
-const WCAG: [&str; 6] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"];
+const WCAG: [&str; 6] = [
+    "wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa",
+];
 
 impl Screen {
     /// Both.
@@ -69,11 +71,13 @@ impl Browser {
                 self.show_on(screen).await;
                 self.check_width(name, screen).await;
                 self.check_accessibility(name, screen, scheme).await;
-                self.keep_picture(&format!("{name}-{}-{}", screen.name(), scheme.name())).await;
+                self.keep_picture(&format!("{name}-{}-{}", screen.name(), scheme.name()))
+                    .await;
             }
         }
         self.prefer(Scheme::Light).await;
-        self.cdp("Emulation.clearDeviceMetricsOverride", json!({})).await;
+        self.cdp("Emulation.clearDeviceMetricsOverride", json!({}))
+            .await;
     }
 
     /// Shows pages on this screen.
@@ -85,7 +89,8 @@ impl Browser {
             "deviceScaleFactor": 1,
             "mobile": screen == Screen::Phone,
         });
-        self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.cdp("Emulation.setDeviceMetricsOverride", metrics)
+            .await;
     }
 
     /// Shows pages in this scheme, and without motion, so that a picture is not taken half-way.
@@ -94,12 +99,20 @@ impl Browser {
             { "name": "prefers-color-scheme", "value": scheme.name() },
             { "name": "prefers-reduced-motion", "value": "reduce" },
         ]);
-        self.cdp("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+        self.cdp(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": features }),
+        )
+        .await;
     }
 
     /// Switches scripts of pages off.
     pub async fn without_scripts(&self) {
-        self.cdp("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+        self.cdp(
+            "Emulation.setScriptExecutionDisabled",
+            json!({ "value": true }),
+        )
+        .await;
     }
 
     /// What every page has: a language, a title, one main heading, and no script.
@@ -126,7 +139,9 @@ impl Browser {
 
     /// Nothing stands out to the side.
     async fn check_width(&self, name: &str, screen: Screen) {
-        let width = self.execute("return document.documentElement.scrollWidth").await;
+        let width = self
+            .execute("return document.documentElement.scrollWidth")
+            .await;
         let (room, _) = screen.size();
         assert!(
             width.as_u64().unwrap() <= u64::from(room),
@@ -146,14 +161,21 @@ impl Browser {
             json!(WCAG)
         );
         let found = self.execute_async(&script).await;
-        assert_eq!(found, json!([]), "`{name}` on {} in {}: {found:#}", screen.name(), scheme.name());
+        assert_eq!(
+            found,
+            json!([]),
+            "`{name}` on {} in {}: {found:#}",
+            screen.name(),
+            scheme.name()
+        );
     }
 
     /// Keeps a picture of the whole page among the artefacts.
     async fn keep_picture(&self, name: &str) {
         let metrics = self.cdp("Page.getLayoutMetrics", json!({})).await;
         let size = &metrics["cssContentSize"];
-        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        let clip =
+            json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
         let shot = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
         let picture = self.cdp("Page.captureScreenshot", shot).await;
         let bytes = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();

@@ -56,7 +56,10 @@ impl Default for Place {
 impl Place {
     /// An empty one without a configuration.
     pub fn new() -> Self {
-        let root = tempfile::Builder::new().prefix("gatelodge-e2e-").tempdir().unwrap();
+        let root = tempfile::Builder::new()
+            .prefix("gatelodge-e2e-")
+            .tempdir()
+            .unwrap();
         fs::create_dir(root.path().join(TEMPORARY)).unwrap();
         Self {
             root,
@@ -78,7 +81,10 @@ impl Place {
 
     /// Replaces the configuration, of a place that has one.
     pub fn configure(&self, text: &str) {
-        assert!(self.has_config, "this place was made without a configuration");
+        assert!(
+            self.has_config,
+            "this place was made without a configuration"
+        );
         fs::write(self.config(), text).unwrap();
     }
 
@@ -126,7 +132,8 @@ impl Place {
 
     /// Starts a server that is to refuse, and waits until it has ended.
     pub async fn refused(&self, start: Start) -> Finished {
-        self.finish(Command::from(self.serve_command(&start)), "").await
+        self.finish(Command::from(self.serve_command(&start)), "")
+            .await
     }
 
     /// Runs a command such as `user list`.
@@ -174,7 +181,10 @@ impl Place {
             self.point(&mut command);
         }
         command.arg("serve");
-        let listens = start.arguments.iter().any(|argument| argument == "--listen");
+        let listens = start
+            .arguments
+            .iter()
+            .any(|argument| argument == "--listen");
         if !listens && !start.bare {
             command.args(["--listen", "127.0.0.1:0"]);
         }
@@ -184,7 +194,9 @@ impl Place {
     }
 
     fn at_home(&self, command: &mut std::process::Command) {
-        command.current_dir(self.root()).env("TMPDIR", self.temporary());
+        command
+            .current_dir(self.root())
+            .env("TMPDIR", self.temporary());
     }
 
     fn point(&self, command: &mut std::process::Command) {
@@ -254,7 +266,10 @@ impl Start {
     /// With further arguments.
     pub fn with(arguments: &[&str]) -> Self {
         Self {
-            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            arguments: arguments
+                .iter()
+                .map(|argument| (*argument).to_owned())
+                .collect(),
             ..Self::default()
         }
     }

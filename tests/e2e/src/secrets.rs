@@ -41,7 +41,10 @@ impl Secrets {
 fn form_encoded(text: &str) -> String {
     let mut url = reqwest::Url::parse("http://here.invalid/").unwrap();
     url.query_pairs_mut().append_pair("", text);
-    url.query().unwrap_or_default().trim_start_matches('=').to_owned()
+    url.query()
+        .unwrap_or_default()
+        .trim_start_matches('=')
+        .to_owned()
 }
 
 #[cfg(test)]

@@ -53,7 +53,10 @@ impl Server {
             secrets,
         };
         let line = server.line_with("http://").await;
-        let address: Url = line[line.find("http://").unwrap()..].trim().parse().unwrap();
+        let address: Url = line[line.find("http://").unwrap()..]
+            .trim()
+            .parse()
+            .unwrap();
         server.origin = address.origin().ascii_serialization();
         if let Some((_, token)) = address.query_pairs().find(|(name, _)| name == "token") {
             server.secrets.keep(&token);
@@ -69,7 +72,10 @@ impl Server {
         loop {
             let line = timeout(PATIENCE, self.lines.recv()).await.ok().flatten();
             let Some(line) = line else {
-                panic!("the server never announced `{part}`; its log:\n{}", self.log());
+                panic!(
+                    "the server never announced `{part}`; its log:\n{}",
+                    self.log()
+                );
             };
             self.announced.push(line.clone());
             if line.contains(part) {
@@ -80,13 +86,20 @@ impl Server {
 
     /// The set-up link that it announced.
     pub fn set_up_link(&self) -> String {
-        let link = self.announced.iter().find_map(|line| line.strip_prefix("set-up link: "));
+        let link = self
+            .announced
+            .iter()
+            .find_map(|line| line.strip_prefix("set-up link: "));
         link.expect("no set-up link was announced").to_owned()
     }
 
     /// The token of the set-up link.
     pub fn set_up_token(&self) -> String {
-        self.set_up_link().split_once("token=").unwrap().1.to_owned()
+        self.set_up_link()
+            .split_once("token=")
+            .unwrap()
+            .1
+            .to_owned()
     }
 
     /// Everything that it announced so far.
@@ -106,7 +119,9 @@ impl Server {
 
     /// Host and port to connect to.
     pub fn authority(&self) -> String {
-        self.origin.trim_start_matches("http://").replace("localhost", "127.0.0.1")
+        self.origin
+            .trim_start_matches("http://")
+            .replace("localhost", "127.0.0.1")
     }
 
     /// What no log may hold.
@@ -179,6 +194,10 @@ impl Drop for Server {
             return;
         }
         let leaks = self.secrets.lines_with_any(&log);
-        assert!(leaks.is_empty(), "the server logged a secret:\n{}", leaks.join("\n"));
+        assert!(
+            leaks.is_empty(),
+            "the server logged a secret:\n{}",
+            leaks.join("\n")
+        );
     }
 }

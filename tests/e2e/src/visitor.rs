@@ -44,7 +44,9 @@ impl Visitor {
         Self {
             client: client_builder()
                 .cookie_provider(Arc::clone(&jar))
-                .user_agent("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+                .user_agent(
+                    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                )
                 .build()
                 .unwrap(),
             jar,
@@ -65,7 +67,12 @@ impl Visitor {
 
     /// Opens a page without following where it leads.
     pub async fn get(&self, path: &str) -> Page {
-        let response = self.client.get(format!("{}{path}", self.origin)).send().await.unwrap();
+        let response = self
+            .client
+            .get(format!("{}{path}", self.origin))
+            .send()
+            .await
+            .unwrap();
         self.page(path, response).await
     }
 
@@ -77,7 +84,10 @@ impl Visitor {
 
     /// Sends a form with these values, without following where that leads.
     pub async fn send(&self, form: &Form, values: &[(&str, &str)]) -> Page {
-        let hidden = form.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let hidden = form
+            .hidden
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
         let all: Vec<(&str, &str)> = hidden.chain(values.iter().copied()).collect();
         for (name, value) in &all {
             if name.contains("password") || *name == "csrf" {
@@ -85,7 +95,12 @@ impl Visitor {
             }
         }
         let request = self.client.post(format!("{}{}", self.origin, form.action));
-        let response = request.header("origin", &self.origin).form(&all).send().await.unwrap();
+        let response = request
+            .header("origin", &self.origin)
+            .form(&all)
+            .send()
+            .await
+            .unwrap();
         self.page(&form.action, response).await
     }
 
@@ -105,7 +120,12 @@ impl Visitor {
     /// Whether this browser sees an account page.
     pub async fn is_signed_in(&self, base: &str) -> bool {
         let page = self.get(&format!("{base}/account")).await;
-        assert!([200, 303].contains(&page.status), "{} {}", page.status, page.html);
+        assert!(
+            [200, 303].contains(&page.status),
+            "{} {}",
+            page.status,
+            page.html
+        );
         page.status == 200
     }
 
@@ -118,18 +138,25 @@ impl Visitor {
     /// Plants cookies, written as [`Self::cookies`] answers them.
     pub fn set_cookies(&self, cookies: &str) {
         for cookie in cookies.split("; ").filter(|cookie| !cookie.is_empty()) {
-            self.jar.add_cookie_str(&format!("{cookie}; Path=/"), &self.url());
+            self.jar
+                .add_cookie_str(&format!("{cookie}; Path=/"), &self.url());
         }
     }
 
     async fn follow(&self, mut page: Page) -> Page {
         for _ in 0..10 {
-            let Some(location) = page.headers.get("location").filter(|_| page.status / 100 == 3) else {
+            let Some(location) = page
+                .headers
+                .get("location")
+                .filter(|_| page.status / 100 == 3)
+            else {
                 return page;
             };
             let to = self.url().join(location.to_str().unwrap()).unwrap();
             assert_eq!(to.origin(), self.url().origin(), "leads elsewhere: {to}");
-            let query = to.query().map_or_else(String::new, |query| format!("?{query}"));
+            let query = to
+                .query()
+                .map_or_else(String::new, |query| format!("?{query}"));
             page = self.get(&format!("{}{query}", to.path())).await;
         }
         panic!("redirected in circles: {}", page.path);
@@ -165,7 +192,14 @@ impl Page {
     pub fn form(&self, action_end: &str) -> Form {
         let mut forms = html::forms(&self.html).into_iter();
         let form = forms.find(|form| form.action.ends_with(action_end));
-        form.unwrap_or_else(|| panic!("no form goes to `{action_end}` on {} ({}): {}", self.path, self.status, self.text()))
+        form.unwrap_or_else(|| {
+            panic!(
+                "no form goes to `{action_end}` on {} ({}): {}",
+                self.path,
+                self.status,
+                self.text()
+            )
+        })
     }
 
     /// What is read on it.
@@ -181,12 +215,17 @@ impl Page {
     /// Whether it has a link to an address with this end.
     pub fn links_to(&self, end: &str) -> bool {
         let links = html::tags(&self.html, "a");
-        links.iter().any(|link| link.attribute("href").is_some_and(|href| href.ends_with(end)))
+        links.iter().any(|link| {
+            link.attribute("href")
+                .is_some_and(|href| href.ends_with(end))
+        })
     }
 
     /// A header.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// What the person who is refused cannot tell apart: everything but the values that are new each time.

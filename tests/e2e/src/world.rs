@@ -18,8 +18,7 @@ pub const ADMINISTRATOR: &str = "keeper";
 pub const ADMINISTRATORS_PASSWORD: &str = "canary: sings at the gate before noon";
 
 /// As much as the server can say: what is not logged at this level is never logged.
-pub const TALKATIVE: &str =
-    "[log]\nfilter = \"debug,gatelodge_core=trace,gatelodge_server=trace,gatelodge_storage_sqlite=trace,\
+pub const TALKATIVE: &str = "[log]\nfilter = \"debug,gatelodge_core=trace,gatelodge_server=trace,gatelodge_storage_sqlite=trace,\
      gatelodge_provider_password=trace\"\n";
 
 /// A server that was set up.
@@ -55,7 +54,9 @@ impl World {
             "password": ADMINISTRATORS_PASSWORD,
         });
         nobody.post("/api/v1/setup", set_up).await.expect(201);
-        let administrator = nobody.sign_in(HOME, ADMINISTRATOR, ADMINISTRATORS_PASSWORD).await;
+        let administrator = nobody
+            .sign_in(HOME, ADMINISTRATOR, ADMINISTRATORS_PASSWORD)
+            .await;
         Self {
             server,
             place,
@@ -66,7 +67,10 @@ impl World {
     /// Makes a tenant.
     pub async fn tenant(&self, name: &str) {
         let new = json!({ "name": name });
-        self.administrator.post("/api/v1/tenants", new).await.expect(201);
+        self.administrator
+            .post("/api/v1/tenants", new)
+            .await
+            .expect(201);
     }
 
     /// Makes a user with a password that needs no change; answers the password.

@@ -135,7 +135,11 @@ fn sign_in_method(visit: &Visit, method: &Set) -> Result<SignInMethod, PageProbl
             visit.tv("account.method.many", &[("count", &count)])?
         }
     };
-    let key = if enabled { "account.method.change" } else { "account.method.set_up" };
+    let key = if enabled {
+        "account.method.change"
+    } else {
+        "account.method.set_up"
+    };
     let href = address(visit, &method.provider);
     Ok(SignInMethod {
         label: method.label.clone(),

@@ -113,7 +113,10 @@ mod tests {
     fn every_notice_has_its_words() {
         let renderer = Renderer::new(PageOptions::default()).unwrap();
         for name in NOTICES {
-            assert!(renderer.text(&format!("notice.{name}"), &[]).is_ok(), "{name}");
+            assert!(
+                renderer.text(&format!("notice.{name}"), &[]).is_ok(),
+                "{name}"
+            );
         }
     }
 }

@@ -331,7 +331,9 @@ async fn answer(mut visit: Visit, gate: Gate) -> Answer {
     }
     let engine = visit.platform().sign_in();
     let reply = given.reply(&visit);
-    let progress = engine.answer(&handle, reply, visit.requester.client()).await;
+    let progress = engine
+        .answer(&handle, reply, visit.requester.client())
+        .await;
     match progress {
         Ok(Progress::Next { view, binding }) => {
             let mut jar = visit.cookies.jar();
@@ -397,7 +399,14 @@ async fn invalid(
 /// The session's cookies, and on to where the person wanted to go.
 async fn complete(visit: &Visit, gate: Gate, given: &Given, completed: Completed) -> Answer {
     let cookies = &visit.cookies;
-    let mut jar = hand_over(&visit.app, &visit.requester, cookies, &given.flow, &completed).await;
+    let mut jar = hand_over(
+        &visit.app,
+        &visit.requester,
+        cookies,
+        &given.flow,
+        &completed,
+    )
+    .await;
     given.remember(visit, &mut jar, Some(completed.tenant.name.as_str()));
     let to = completed.return_to.unwrap_or_else(|| match gate {
         Gate::Account => visit.at("/account?notice=credential_changed"),

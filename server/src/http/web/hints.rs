@@ -31,10 +31,7 @@ pub(super) async fn first_password(visit: &Visit, name: &str) -> Result<Field, P
 }
 
 /// The one secret that a provider asks for to be set up.
-async fn asked(
-    visit: &Visit,
-    configured: &Configured,
-) -> Option<gatelodge_core::provider::Field> {
+async fn asked(visit: &Visit, configured: &Configured) -> Option<gatelodge_core::provider::Field> {
     let enrolment = configured.provider.enrolment()?;
     if !configured.description.first_step {
         return None;
@@ -51,7 +48,9 @@ async fn asked(
     };
     let fits = form.fields.iter().all(|field| field.role == Role::Secret);
     let mut fields = form.fields.into_iter();
-    fields.next().filter(|f| fits && f.kind == Kind::NewPassword)
+    fields
+        .next()
+        .filter(|f| fits && f.kind == Kind::NewPassword)
 }
 
 /// The facts about somebody who does not exist yet.
@@ -98,6 +97,9 @@ impl Services for Nothing<'_> {
     }
 
     async fn fetch(&self, _request: HttpRequest) -> Result<HttpResponse> {
-        Err(Error::new(ErrorKind::Unsupported, "no requests to the outside"))
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "no requests to the outside",
+        ))
     }
 }

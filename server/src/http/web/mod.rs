@@ -57,16 +57,18 @@ pub struct PathTenant {
 pub fn router() -> Router<App> {
     let router = Router::new().route("/assets/{*path}", get(assets::asset));
     let router = router.route("/t/{tenant}/", get(open(home::home)));
-    ["", "/t/{tenant}"].into_iter().fold(router, |router, base| {
-        pages().into_iter().fold(router, |router, (path, methods)| {
-            let path = match (base, path) {
-                ("", path) => path.to_owned(),
-                (base, "/") => base.to_owned(),
-                (base, path) => format!("{base}{path}"),
-            };
-            router.route(&path, methods)
+    ["", "/t/{tenant}"]
+        .into_iter()
+        .fold(router, |router, base| {
+            pages().into_iter().fold(router, |router, (path, methods)| {
+                let path = match (base, path) {
+                    ("", path) => path.to_owned(),
+                    (base, "/") => base.to_owned(),
+                    (base, path) => format!("{base}{path}"),
+                };
+                router.route(&path, methods)
+            })
         })
-    })
 }
 
 fn pages() -> Vec<(&'static str, MethodRouter<App>)> {

@@ -121,9 +121,7 @@ fn own_words(code: Code) -> Option<&'static str> {
 /// What the problem itself says, where a person can use it.
 fn said(problem: &Problem) -> Option<String> {
     match problem.code {
-        Code::Refused | Code::AlreadyExists => {
-            problem.detail.as_deref().map(words::sentence)
-        }
+        Code::Refused | Code::AlreadyExists => problem.detail.as_deref().map(words::sentence),
         Code::ValidationFailed => {
             let said = problem.errors.iter().map(|e| words::sentence(&e.message));
             Some(said.collect::<Vec<_>>().join(" ")).filter(|said| !said.is_empty())

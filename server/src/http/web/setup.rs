@@ -29,7 +29,9 @@ const COOKIE_AGE: Duration = Duration::from_secs(15 * 60);
 /// stands neither in the browser's history nor in a screenshot.
 pub(super) async fn show(visit: Visit) -> Answer {
     if let Some(token) = visit.query.filled("token") {
-        let cleaned = token.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        let cleaned = token
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
         if !cleaned || token.len() > 200 {
             return Err(wrong_link(&visit)?);
         }

@@ -38,7 +38,11 @@ pub(super) async fn sign_out(visit: Visit) -> Answer {
         visit.platform().sessions().sign_out(visit.caller()).await?;
         let tag = tag(session.tenant.id);
         jar.remove(&session_name(&tag));
-        if visit.cookies.value(CURRENT).is_some_and(|current| current.expose() == tag) {
+        if visit
+            .cookies
+            .value(CURRENT)
+            .is_some_and(|current| current.expose() == tag)
+        {
             jar.remove(CURRENT);
         }
     }
@@ -57,7 +61,9 @@ pub(super) async fn sign_out(visit: Visit) -> Answer {
 
 fn signed_out(visit: &Visit) -> Answer {
     let session = visit.requester.session.as_ref();
-    let tenant = session.map(|session| &session.tenant).or(visit.tenant.as_ref());
+    let tenant = session
+        .map(|session| &session.tenant)
+        .or(visit.tenant.as_ref());
     let view = SignedOutView {
         frame: visit.gate_frame(),
         tenant: tenant.map(label),

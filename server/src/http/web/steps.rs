@@ -11,15 +11,15 @@ use gatelodge_core::{
 };
 
 use super::{
-    gate::{GO, Gate, NAME_FIELD, asks_who},
     frame::Nav,
+    gate::{GO, Gate, NAME_FIELD, asks_who},
     problem::PageProblem,
     remember::Remembered,
     visit::{Answer, Visit, with_parameter},
 };
 use crate::pages::views::{
-    Action, ActionStyle, DisplayItem, Field, FieldKind, FlowView as View, Link, Method,
-    MethodKind, Post, Shown, StepForm, TenantLabel,
+    Action, ActionStyle, DisplayItem, Field, FieldKind, FlowView as View, Link, Method, MethodKind,
+    Post, Shown, StepForm, TenantLabel,
 };
 
 const TENANT: &str = "tenant";
@@ -142,7 +142,11 @@ impl Sheet<'_> {
                 }
                 let scripted = providers.iter().any(|offer| offer.challenge.is_some());
                 if scripted || view.methods.is_empty() {
-                    let key = if scripted { "flow.needs_script" } else { "flow.no_way" };
+                    let key = if scripted {
+                        "flow.needs_script"
+                    } else {
+                        "flow.no_way"
+                    };
                     view.intro = Some(self.visit.t(key)?);
                 }
             }
@@ -278,7 +282,10 @@ impl Sheet<'_> {
 
     fn actions(&self, form: &Form) -> Result<Vec<Action>, PageProblem> {
         let mut actions = Vec::new();
-        let own_way = form.actions.iter().any(|a| a.style == provider::ActionStyle::Primary);
+        let own_way = form
+            .actions
+            .iter()
+            .any(|a| a.style == provider::ActionStyle::Primary);
         if !form.fields.is_empty() || !own_way {
             let key = match self.gate {
                 Gate::SignUp => "flow.sign_up",
@@ -309,7 +316,11 @@ impl Sheet<'_> {
                 _ => false,
             })
         };
-        let rest = self.again.errors.iter().filter(|error| !shown(&error.field));
+        let rest = self
+            .again
+            .errors
+            .iter()
+            .filter(|error| !shown(&error.field));
         let rest: Vec<_> = rest.map(|error| error.message.as_str()).collect();
         if !rest.is_empty() && view.error.is_none() {
             view.error = Some(rest.join(" "));
@@ -349,14 +360,21 @@ impl Sheet<'_> {
             None => tenants.find(&TenantRef::parse(name)).await?,
         };
         Ok(match tenant {
-            Some(tenant) => tenants.public_settings(tenant.id).await?.registration_enabled,
+            Some(tenant) => {
+                tenants
+                    .public_settings(tenant.id)
+                    .await?
+                    .registration_enabled
+            }
             None => false,
         })
     }
 }
 
 fn identifier(form: &Form) -> Option<&provider::Field> {
-    form.fields.iter().find(|field| field.role == Role::Identifier)
+    form.fields
+        .iter()
+        .find(|field| field.role == Role::Identifier)
 }
 
 fn field_view(field: &provider::Field) -> Field {

@@ -139,11 +139,7 @@ pub(super) fn with_parameter(address: &str, name: &str, value: &str) -> String {
 }
 
 impl Visit {
-    async fn read(
-        mut request: Request,
-        app: &App,
-        base: &mut String,
-    ) -> Result<Self, PageProblem> {
+    async fn read(mut request: Request, app: &App, base: &mut String) -> Result<Self, PageProblem> {
         let path = request.extract_parts::<RawPathParams>().await;
         let path: Vec<(String, String)> = path
             .map_err(|_| Problem::new(Code::NotFound))?
@@ -270,7 +266,11 @@ pub(super) fn see_other(to: &str) -> Response {
 }
 
 async fn path_tenant(app: &App, name: &str) -> Result<Tenant, PageProblem> {
-    let found = app.platform().tenants().find(&TenantRef::parse(name)).await?;
+    let found = app
+        .platform()
+        .tenants()
+        .find(&TenantRef::parse(name))
+        .await?;
     found.ok_or_else(|| Problem::new(Code::NotFound).into())
 }
 
@@ -397,10 +397,7 @@ mod tests {
     #[test]
     fn a_form_proves_itself_with_its_own_sessions_token_alone() {
         let environment = Environment::system();
-        let (own, other) = (
-            Token::generate(&environment),
-            Token::generate(&environment),
-        );
+        let (own, other) = (Token::generate(&environment), Token::generate(&environment));
         assert!(is_csrf_of(&own, &csrf(&own)));
         for proof in ["", "a", own.expose(), &csrf(&other)] {
             assert!(!is_csrf_of(&own, proof), "{proof}");
@@ -411,7 +408,10 @@ mod tests {
     fn a_field_that_comes_twice_is_refused() {
         assert!(Fields::parse(b"a=1&a=2").is_err());
         let fields = Fields::parse(b"a=1+2&b=%C3%BC").unwrap();
-        assert_eq!((fields.text("a"), fields.text("b")), (Some("1 2"), Some("ü")));
+        assert_eq!(
+            (fields.text("a"), fields.text("b")),
+            (Some("1 2"), Some("ü"))
+        );
     }
 
     #[test]

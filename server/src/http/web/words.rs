@@ -208,7 +208,10 @@ mod tests {
 
     #[test]
     fn a_message_of_the_core_becomes_a_sentence() {
-        assert_eq!(sentence("there is no such `user`"), "There is no such user.");
+        assert_eq!(
+            sentence("there is no such `user`"),
+            "There is no such user."
+        );
         assert_eq!(sentence("Too long."), "Too long.");
         assert_eq!(sentence(""), "");
     }

@@ -33,7 +33,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "Deactivated. Signing in is refused until somebody activates the account again.",
     ),
     ("notice.deleted", "The user has been deleted."),
-    ("notice.grants_changed", "The permissions have been changed."),
+    (
+        "notice.grants_changed",
+        "The permissions have been changed.",
+    ),
     ("notice.locked", "Locked."),
     ("notice.saved", "Saved."),
     ("notice.session_ended", "The session has ended."),
@@ -42,8 +45,14 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "notice.set_up",
         "All set. Sign in with the account you have just made.",
     ),
-    ("notice.tenant_created", "The organisation has been created."),
-    ("notice.tenant_deleted", "The organisation has been deleted."),
+    (
+        "notice.tenant_created",
+        "The organisation has been created.",
+    ),
+    (
+        "notice.tenant_deleted",
+        "The organisation has been deleted.",
+    ),
     ("notice.unlocked", "Unlocked."),
     (
         "notice.user_created",
@@ -110,7 +119,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "Statistics and the audit log stay.",
     ),
     ("console.created_at", "Created"),
-    ("console.sessions_end.one", "{count} open session ends at once."),
+    (
+        "console.sessions_end.one",
+        "{count} open session ends at once.",
+    ),
     (
         "console.sessions_end.other",
         "{count} open sessions end at once.",
@@ -122,7 +134,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("console.confirm.type", "Type “{name}” to confirm"),
     ("console.confirm.mistyped", "This is not the name."),
     ("console.names.title", "Names"),
-    ("console.lock.user.text", "While locked, every way to sign in is refused."),
+    (
+        "console.lock.user.text",
+        "While locked, every way to sign in is refused.",
+    ),
     (
         "console.lock.tenant.text",
         "While locked, nobody of this organisation can sign in.",
@@ -132,7 +147,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("console.lock.reason.label", "Reason"),
     ("console.lock.reason.help", "Only administrators see it."),
     ("console.lock.duration", "For how long"),
-    ("console.lock.duration.unlimited", "Until somebody unlocks it"),
+    (
+        "console.lock.duration.unlimited",
+        "Until somebody unlocks it",
+    ),
     ("console.lock.duration.1h", "1 hour"),
     ("console.lock.duration.1d", "1 day"),
     ("console.lock.duration.7d", "7 days"),
@@ -150,7 +168,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ),
     ("console.users.first_password.none", "None for now"),
     ("console.created.title", "{name} can sign in now"),
-    ("console.created.text", "Hand over the first password below."),
+    (
+        "console.created.text",
+        "Hand over the first password below.",
+    ),
     ("console.created.first_password", "First password"),
     ("console.created.open", "Open {name}"),
     (
@@ -177,7 +198,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "console.grants.text",
         "What this user may do beyond the own account.",
     ),
-    ("console.grant.platform_administrator", "Administers the platform"),
+    (
+        "console.grant.platform_administrator",
+        "Administers the platform",
+    ),
     (
         "console.grant.platform_administrator.help",
         "Every organisation, with its users and settings.",
@@ -242,14 +266,23 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ),
     ("console.settings.in_force", "In force now: {value}."),
     ("console.settings.registration", "Accounts are made by"),
-    ("console.settings.registration.inherit", "As on the platform"),
+    (
+        "console.settings.registration.inherit",
+        "As on the platform",
+    ),
     ("console.settings.registration.off", "Administrators only"),
     (
         "console.settings.registration.on",
         "Anybody who opens the sign-up page",
     ),
-    ("console.settings.idle_minutes", "A sign-in ends when idle for"),
-    ("console.settings.absolute_minutes", "A sign-in ends at the latest after"),
+    (
+        "console.settings.idle_minutes",
+        "A sign-in ends when idle for",
+    ),
+    (
+        "console.settings.absolute_minutes",
+        "A sign-in ends at the latest after",
+    ),
     ("console.settings.minutes", "minutes"),
     // Refusals with words of their own.
     ("message.start_again", "Start again"),
@@ -258,7 +291,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "message.stale_form.text",
         "Nothing was changed. Go back, reload the page and try again.",
     ),
-    ("message.foreign_origin.title", "This came from another site"),
+    (
+        "message.foreign_origin.title",
+        "This came from another site",
+    ),
     (
         "message.foreign_origin.text",
         "Changes are taken from our own pages only. Nothing was changed.",

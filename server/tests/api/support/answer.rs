@@ -115,7 +115,11 @@ impl Answer {
             assert_eq!(self.header(name), Some(value), "`{name}` of {self}");
         }
         let policy = self.header("content-security-policy").unwrap_or_default();
-        for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
             assert!(policy.contains(part), "{part} in {self}");
         }
         assert!(!policy.contains("unsafe"), "{self}");
@@ -145,7 +149,11 @@ impl Answer {
         assert_eq!(kind, Some("application/problem+json"), "{self}");
         let body = self.json();
         let code = body["code"].as_str().unwrap();
-        assert_eq!(body["type"], format!("urn:gatelodge:problem:{code}"), "{self}");
+        assert_eq!(
+            body["type"],
+            format!("urn:gatelodge:problem:{code}"),
+            "{self}"
+        );
         assert_eq!(body["status"], self.status.as_u16(), "{self}");
         let limited = self.status == StatusCode::TOO_MANY_REQUESTS;
         assert_eq!(limited, code == "too_many_requests", "{self}");

@@ -27,7 +27,9 @@ impl<'w> Browser<'w> {
             return call;
         }
         let pairs = self.cookies.iter();
-        let pairs: Vec<_> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<_> = pairs
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         call.header("cookie", pairs.join("; "))
     }
 
@@ -85,7 +87,11 @@ impl<'w> Browser<'w> {
             assert!(!line.contains("Domain"), "{line}");
             let secure = self.world.origin.starts_with("https:");
             assert_eq!(secure, line.starts_with("__Host-"), "{line}");
-            assert_eq!(secure, line.split("; ").any(|part| part == "Secure"), "{line}");
+            assert_eq!(
+                secure,
+                line.split("; ").any(|part| part == "Secure"),
+                "{line}"
+            );
             let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
             if line.contains("Max-Age=0") {
                 self.cookies.remove(name);

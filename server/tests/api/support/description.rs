@@ -78,10 +78,17 @@ pub(crate) fn check(answer: &Answer) {
     let responses = &operation.body["responses"];
     let described = responses
         .get(answer.status.as_str())
-        .or_else(|| responses.get("default").filter(|_| !answer.status.is_success()))
+        .or_else(|| {
+            responses
+                .get("default")
+                .filter(|_| !answer.status.is_success())
+        })
         .unwrap_or_else(|| panic!("`{}` does not describe {answer}", operation.id));
     let Some(content) = described.get("content").and_then(Value::as_object) else {
-        assert!(answer.body.is_empty(), "a body that is not described: {answer}");
+        assert!(
+            answer.body.is_empty(),
+            "a body that is not described: {answer}"
+        );
         return;
     };
     let kind = answer.header("content-type").unwrap_or_default();
@@ -156,7 +163,11 @@ fn fits_loosely(schema: &'static Value, value: &Value, at: &str) -> Result<(), S
         };
         let tried = parts.iter().map(|part| matches(part, value, at));
         let (fitting, wrong): (Vec<_>, Vec<_>) = tried.partition(Result::is_ok);
-        let right = if exactly_one { fitting.len() == 1 } else { !fitting.is_empty() };
+        let right = if exactly_one {
+            fitting.len() == 1
+        } else {
+            !fitting.is_empty()
+        };
         if !right {
             return Err(format!("{at} fits {} of {kind}: {wrong:?}", fitting.len()));
         }

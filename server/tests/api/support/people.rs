@@ -117,26 +117,30 @@ impl World {
     pub(crate) async fn grant(&self, person: &Person, grant: Grant) {
         let users = self.platform.users();
         let place = (person.tenant, person.id);
-        let given = users.set_grant(&Caller::operator(), place, grant, true);
+        let operator = Caller::operator();
+        let given = users.set_grant(&operator, place, grant, true);
         given.await.unwrap();
     }
 
     pub(crate) async fn lock(&self, person: &Person) {
         let users = self.platform.users();
         let place = (person.tenant, person.id);
-        let locked = users.lock(&Caller::operator(), place, NewLock::default());
+        let operator = Caller::operator();
+        let locked = users.lock(&operator, place, NewLock::default());
         locked.await.unwrap();
     }
 
     pub(crate) async fn lock_tenant(&self, tenant: TenantId) {
         let tenants = self.platform.tenants();
-        let locked = tenants.lock(&Caller::operator(), tenant, NewLock::default());
+        let operator = Caller::operator();
+        let locked = tenants.lock(&operator, tenant, NewLock::default());
         locked.await.unwrap();
     }
 
     pub(crate) async fn put_settings(&self, tenant: TenantId, settings: TenantSettings) {
         let tenants = self.platform.tenants();
-        let put = tenants.put_settings(&Caller::operator(), tenant, None, settings);
+        let operator = Caller::operator();
+        let put = tenants.put_settings(&operator, tenant, None, settings);
         put.await.unwrap();
     }
 

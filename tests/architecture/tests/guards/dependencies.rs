@@ -99,7 +99,13 @@ fn a_workspace_after_the_table_passes() {
 
 #[test]
 fn core_depends_on_no_crate_of_the_workspace_but_suites_in_its_tests() {
-    assert!(places(member("core", vec![in_tests_on("gatelodge-provider-suite")])).is_empty());
+    assert!(
+        places(member(
+            "core",
+            vec![in_tests_on("gatelodge-provider-suite")]
+        ))
+        .is_empty()
+    );
     for dependency in [
         on("gatelodge-storage-sqlite"),
         on("gatelodge-provider-suite"),

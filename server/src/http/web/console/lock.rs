@@ -51,9 +51,13 @@ pub(super) fn block(
 }
 
 fn form(visit: &Visit, (path, kind): (&str, &str), again: &Redo) -> Result<FormCard, PageProblem> {
-    let reason = Field::new(FieldKind::Text, "reason", visit.t("console.lock.reason.label")?)
-        .optional()
-        .help(visit.t("console.lock.reason.help")?);
+    let reason = Field::new(
+        FieldKind::Text,
+        "reason",
+        visit.t("console.lock.reason.label")?,
+    )
+    .optional()
+    .help(visit.t("console.lock.reason.help")?);
     let label = visit.t("console.lock.duration")?;
     let mut duration = Field::new(FieldKind::Choice, "duration", label).value("unlimited");
     for (value, _) in DURATIONS {

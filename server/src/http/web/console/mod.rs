@@ -46,7 +46,10 @@ pub(super) fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
         ),
         ("/console/tenants/{t}/lock", post(change(tenant::lock))),
         ("/console/tenants/{t}/unlock", post(change(tenant::unlock))),
-        ("/console/tenants/{t}/settings", post(change(tenant::settings))),
+        (
+            "/console/tenants/{t}/settings",
+            post(change(tenant::settings)),
+        ),
         (
             "/console/tenants/{t}/delete",
             get(open(tenant_delete::ask)).post(change(tenant_delete::delete)),
@@ -99,7 +102,9 @@ async fn home(visit: Visit) -> Answer {
     let own = visit.session()?.tenant.id;
     let platform = visit.platform();
     platform.authorise(visit.caller(), action::USER_LIST, &Resource::tenant(own))?;
-    Ok(see_other(&visit.at(&format!("/console/tenants/{own}/users"))))
+    Ok(see_other(
+        &visit.at(&format!("/console/tenants/{own}/users")),
+    ))
 }
 
 /// A form that comes back, by the id of its card.

@@ -39,7 +39,9 @@ pub(super) async fn rename(visit: Visit) -> Answer {
             display_name: Some(DisplayName::new(&text("display_name"))?),
         };
         let tenants = visit.platform().tenants();
-        tenants.update(visit.caller(), tenant.id, version, patch).await
+        tenants
+            .update(visit.caller(), tenant.id, version, patch)
+            .await
     };
     match renamed.await {
         Ok(_) => done(&visit, &tenant, "saved"),
@@ -96,7 +98,10 @@ async fn store_settings(
         })
     };
     let tenants = visit.platform().tenants();
-    let version = visit.fields.version().map_err(|problem| Err(problem.into()))?;
+    let version = visit
+        .fields
+        .version()
+        .map_err(|problem| Err(problem.into()))?;
     let read = tenants.settings(visit.caller(), tenant.id).await;
     let (mut new, _, _) = read.map_err(core)?;
     new.registration.enabled = match visit.fields.text("registration") {
@@ -143,7 +148,9 @@ async fn page(visit: &Visit, again: Redo) -> Answer {
     let may_lock = visit.may(action::TENANT_LOCK, &here) && !visit.is_own(&tenant);
     let whole = visit.may(action::TENANT_LIST, &Resource::platform());
     let users = visit.at(&format!("{path}/users"));
-    let status = again.as_ref().map_or(StatusCode::OK, |(_, rejected)| rejected.status());
+    let status = again
+        .as_ref()
+        .map_or(StatusCode::OK, |(_, rejected)| rejected.status());
     let view = TenantView {
         frame: visit.frame(Nav::Tenants)?,
         tenant: label(&tenant),
@@ -152,7 +159,13 @@ async fn page(visit: &Visit, again: Redo) -> Answer {
         facts: facts(visit, &tenant)?,
         links: vec![Link::new(users, visit.t("console.tenant.users")?)],
         forms,
-        lock: lock::block(visit, (&path, "tenant"), tenant.lock.as_ref(), may_lock, &again)?,
+        lock: lock::block(
+            visit,
+            (&path, "tenant"),
+            tenant.lock.as_ref(),
+            may_lock,
+            &again,
+        )?,
         danger: danger(visit, &tenant)?,
         notice: visit.notice()?,
         error: None,
@@ -165,7 +178,10 @@ fn facts(visit: &Visit, tenant: &Tenant) -> Result<Vec<Fact>, PageProblem> {
     Ok(vec![
         Fact::code(visit.t("console.id")?, tenant.id.to_string()),
         Fact::text(visit.t("console.tenant.sign_in_address")?, address),
-        Fact::time(visit.t("console.created_at")?, visit.time(tenant.created_at)?),
+        Fact::time(
+            visit.t("console.created_at")?,
+            visit.time(tenant.created_at)?,
+        ),
     ])
 }
 
@@ -205,7 +221,12 @@ fn settings_card(
         fields: vec![
             registration_field(visit, own, effective)?,
             minutes_field(visit, "idle_minutes", idle, effective.session_idle)?,
-            minutes_field(visit, "absolute_minutes", absolute, effective.session_absolute)?,
+            minutes_field(
+                visit,
+                "absolute_minutes",
+                absolute,
+                effective.session_absolute,
+            )?,
         ],
         ..FormCard::new(SETTINGS, title, post, submit)
     })
@@ -228,7 +249,11 @@ fn registration_field(
         field = field.option(value, label);
     }
     if own.registration.enabled.is_none() {
-        let state = if effective.registration_enabled { "on" } else { "off" };
+        let state = if effective.registration_enabled {
+            "on"
+        } else {
+            "off"
+        };
         let state = visit.t(&format!("console.settings.registration.{state}"))?;
         field = field.help(visit.tv("console.settings.in_force", &[("value", &state)])?);
     }

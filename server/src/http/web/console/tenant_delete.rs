@@ -40,7 +40,9 @@ pub(super) async fn delete(visit: Visit) -> Answer {
     };
     let tenants = visit.platform().tenants();
     match tenants.delete(visit.caller(), tenant.id, how).await {
-        Ok(()) => Ok(see_other(&visit.at("/console/tenants?notice=tenant_deleted"))),
+        Ok(()) => Ok(see_other(
+            &visit.at("/console/tenants?notice=tenant_deleted"),
+        )),
         Err(error) => page(&visit, &tenant, Some(Rejected::from(error)?)).await,
     }
 }

@@ -65,14 +65,19 @@ async fn page(visit: &Visit, again: Redo) -> Answer {
     let next = listed.next.map(|id| cursor(platform, list, id.as_uuid()));
     let next = next.transpose()?;
     let rows = listed.items.iter().map(|tenant| row(visit, tenant));
-    let status = again.as_ref().map_or(StatusCode::OK, |(_, rejected)| rejected.status());
+    let status = again
+        .as_ref()
+        .map_or(StatusCode::OK, |(_, rejected)| rejected.status());
     let view = TenantsView {
         frame: visit.frame(Nav::Tenants)?,
         search: visit.search(PATH),
         tenants: rows.collect::<Result<_, _>>()?,
         total: None,
         next: next.map(|cursor| visit.piece(PATH, Some(&cursor))),
-        first: visit.query.filled("cursor").map(|_| visit.piece(PATH, None)),
+        first: visit
+            .query
+            .filled("cursor")
+            .map(|_| visit.piece(PATH, None)),
         create: create_card(visit, &again)?,
         notice: visit.notice()?,
     };

@@ -19,9 +19,7 @@ use crate::{
             visit::{Answer, Visit},
         },
     },
-    pages::views::{
-        DangerAction, Fact, Field, FieldKind, FormCard, Link, SessionsBlock, UserView,
-    },
+    pages::views::{DangerAction, Fact, Field, FieldKind, FormCard, Link, SessionsBlock, UserView},
 };
 
 pub(super) const NAMES: &str = "names";
@@ -42,7 +40,9 @@ impl Subject {
         let tenant = visit.console_tenant().await?;
         // Whether somebody may look is decided before what was asked for is read.
         let here = Resource::tenant(tenant.id);
-        visit.platform().authorise(visit.caller(), action::USER_READ, &here)?;
+        visit
+            .platform()
+            .authorise(visit.caller(), action::USER_READ, &here)?;
         let named = visit.part("u").parse::<UserId>();
         let id = named.map_err(|_| Problem::new(Code::NotFound))?;
         let users = visit.platform().users();
@@ -100,7 +100,9 @@ pub(super) async fn page(visit: &Visit, subject: &Subject, again: Redo) -> Answe
     }
     let may_lock = subject.may(visit, action::USER_LOCK) && !subject.is_viewer(visit);
     let place = (subject.path.as_str(), "user");
-    let status = again.as_ref().map_or(StatusCode::OK, |(_, rejected)| rejected.status());
+    let status = again
+        .as_ref()
+        .map_or(StatusCode::OK, |(_, rejected)| rejected.status());
     let view = UserView {
         frame: visit.frame(visit.users_nav(&subject.tenant))?,
         tenant: label(&subject.tenant),
@@ -125,7 +127,11 @@ fn facts(visit: &Visit, user: &User) -> Result<Vec<Fact>, PageProblem> {
         Fact::time(visit.t("console.created_at")?, visit.time(user.created_at)?),
     ];
     if user.email.is_some() {
-        let key = if user.email_verified { "console.email.verified" } else { "console.email.unverified" };
+        let key = if user.email_verified {
+            "console.email.verified"
+        } else {
+            "console.email.unverified"
+        };
         facts.push(Fact::text(visit.t("field.email")?, visit.t(key)?));
     }
     if let Some(reason) = user.must_change {
@@ -140,8 +146,14 @@ fn names_card(visit: &Visit, subject: &Subject) -> Result<FormCard, PageProblem>
     let field = |kind, name: &str, value: &str| -> Result<Field, PageProblem> {
         Ok(Field::new(kind, name, visit.t(&format!("field.{name}"))?).value(value))
     };
-    let email = user.email.as_ref().map(ToString::to_string).unwrap_or_default();
-    let post = visit.post(&subject.path).hidden("version", user.version.to_string());
+    let email = user
+        .email
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let post = visit
+        .post(&subject.path)
+        .hidden("version", user.version.to_string());
     let (title, submit) = (visit.t("console.names.title")?, visit.t("console.save")?);
     Ok(FormCard {
         text: Some(visit.t("console.user.names.text")?),
@@ -194,7 +206,13 @@ async fn sessions(visit: &Visit, subject: &Subject) -> Result<SessionsBlock, Pag
     let service = visit.platform().sessions();
     let (tenant, user) = (subject.tenant.id, Some(subject.user.id));
     let mut open = service
-        .list(visit.caller(), tenant, user, true, Page::first(SHOWN_SESSIONS))
+        .list(
+            visit.caller(),
+            tenant,
+            user,
+            true,
+            Page::first(SHOWN_SESSIONS),
+        )
         .await?
         .items;
     open.sort_by_key(|session| std::cmp::Reverse(session.id));

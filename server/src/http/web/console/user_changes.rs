@@ -96,7 +96,8 @@ pub(super) async fn grants(visit: Visit) -> Answer {
     let place = (subject.tenant.id, subject.user.id);
     for grant in Grant::ALL {
         let given = visit.fields.ticked(grant.as_str());
-        if given == subject.grants.contains(&grant) || !(given || subject.may_grant(&visit, grant)) {
+        if given == subject.grants.contains(&grant) || !(given || subject.may_grant(&visit, grant))
+        {
             continue;
         }
         let users = visit.platform().users();

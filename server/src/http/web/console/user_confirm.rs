@@ -1,12 +1,7 @@
 //! Deactivating and deleting a user, behind pages that say what they will do.
 
 use axum::http::StatusCode;
-use gatelodge_core::{
-    access::action,
-    model::UserStatus,
-    service::UserPatch,
-    storage::Page,
-};
+use gatelodge_core::{access::action, model::UserStatus, service::UserPatch, storage::Page};
 
 use super::{user::Subject, user_changes::done, users::path as users_path};
 use crate::{
@@ -141,7 +136,13 @@ async fn consequences(
     let sessions = visit.platform().sessions();
     let (tenant, user) = (subject.tenant.id, Some(subject.user.id));
     let open = sessions
-        .list(visit.caller(), tenant, user, true, Page::first(SHOWN_SESSIONS))
+        .list(
+            visit.caller(),
+            tenant,
+            user,
+            true,
+            Page::first(SHOWN_SESSIONS),
+        )
         .await?;
     if !open.items.is_empty() {
         let count = open.items.len().to_string();

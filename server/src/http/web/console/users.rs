@@ -62,14 +62,20 @@ async fn make(visit: &Visit, tenant: &Tenant) -> Result<(User, Option<Secret>), 
     let fields = &visit.fields;
     let new = NewUser {
         user_name: UserName::new(fields.text("user_name").unwrap_or_default())?,
-        display_name: fields.filled("display_name").map(DisplayName::new).transpose()?,
+        display_name: fields
+            .filled("display_name")
+            .map(DisplayName::new)
+            .transpose()?,
         email: fields.filled("email").map(Email::new).transpose()?,
         credential: match fields.text("first_password") {
             Some("none") => InitialCredential::None,
             _ => InitialCredential::Generated,
         },
     };
-    platform.users().create(visit.caller(), tenant.id, new).await
+    platform
+        .users()
+        .create(visit.caller(), tenant.id, new)
+        .await
 }
 
 /// The one page that shows the first password: it is not stored to be shown again.
@@ -106,7 +112,9 @@ async fn page(visit: &Visit, tenant: &Tenant, again: Redo) -> Answer {
     let next = next.transpose()?;
     let path = path(tenant);
     let rows = listed.items.iter().map(|user| row(visit, &path, user));
-    let status = again.as_ref().map_or(StatusCode::OK, |(_, rejected)| rejected.status());
+    let status = again
+        .as_ref()
+        .map_or(StatusCode::OK, |(_, rejected)| rejected.status());
     let view = UsersView {
         frame: visit.frame(visit.users_nav(tenant))?,
         tenant: label(tenant),
@@ -114,7 +122,10 @@ async fn page(visit: &Visit, tenant: &Tenant, again: Redo) -> Answer {
         users: rows.collect::<Result<_, _>>()?,
         total: None,
         next: next.map(|cursor| visit.piece(&path, Some(&cursor))),
-        first: visit.query.filled("cursor").map(|_| visit.piece(&path, None)),
+        first: visit
+            .query
+            .filled("cursor")
+            .map(|_| visit.piece(&path, None)),
         create: create_card(visit, tenant, &again)?,
         notice: visit.notice()?,
     };
@@ -156,7 +167,10 @@ fn create_card(
     let password = visit.t("console.users.first_password")?;
     let password = Field::new(FieldKind::Choice, "first_password", password)
         .value("generate")
-        .option("generate", visit.t("console.users.first_password.generate")?)
+        .option(
+            "generate",
+            visit.t("console.users.first_password.generate")?,
+        )
         .option("none", visit.t("console.users.first_password.none")?);
     let title = visit.t("console.users.new")?;
     let submit = visit.t("console.users.create")?;

@@ -11,29 +11,16 @@
     reason = "tests may panic"
 )]
 
-#[path = "suite/account.rs"]
 mod account;
-#[path = "suite/first_steps.rs"]
 mod first_steps;
-#[path = "suite/keyboard.rs"]
 mod keyboard;
-#[path = "suite/locks.rs"]
 mod locks;
-#[path = "suite/looks.rs"]
 mod looks;
-#[path = "suite/operations.rs"]
 mod operations;
-#[path = "suite/refusals.rs"]
 mod refusals;
-#[path = "suite/running.rs"]
 mod running;
-#[path = "suite/signing_in.rs"]
 mod signing_in;
-#[path = "suite/signing_out.rs"]
 mod signing_out;
-#[path = "suite/signing_up.rs"]
 mod signing_up;
-#[path = "suite/storage_trouble.rs"]
 mod storage_trouble;
-#[path = "suite/tenants.rs"]
 mod tenants;

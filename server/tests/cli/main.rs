@@ -9,15 +9,9 @@
     reason = "tests may panic"
 )]
 
-#[path = "cli/bad_input.rs"]
 mod bad_input;
-#[path = "cli/concurrency.rs"]
 mod concurrency;
-#[path = "cli/installation.rs"]
 mod installation;
-#[path = "cli/sessions.rs"]
 mod sessions;
-#[path = "cli/tenants.rs"]
 mod tenants;
-#[path = "cli/users.rs"]
 mod users;
