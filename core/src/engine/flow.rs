@@ -61,13 +61,17 @@ pub(crate) struct Flow {
     pub(crate) offers: Vec<OpenOffer>,
     /// Which offer is being answered, once one has a step of its own.
     pub(crate) active: Option<usize>,
+    /// Whom the open step is about, as long as nothing is proven.
+    pub(crate) claim: Option<FlowClaim>,
     /// Who it is: set by the first proof, or by the session it began in.
     pub(crate) subject: Option<(TenantId, UserId)>,
+    /// The subject's credential epoch that the proofs belong to.
+    pub(crate) epoch: Option<i64>,
     /// Who it may be, until a tenant is chosen.
-    pub(crate) candidates: Vec<(FlowTenant, UserId)>,
+    pub(crate) candidates: Vec<Candidate>,
     pub(crate) proofs: Vec<FlowProof>,
-    pub(crate) duties_done: Vec<String>,
-    pub(crate) enrolled: bool,
+    /// What was set up in this flow.
+    pub(crate) set_up: Vec<ProviderId>,
     pub(crate) sign_up: SignUpRules,
     pub(crate) scope: Option<String>,
     pub(crate) complete: bool,
@@ -96,6 +100,30 @@ impl From<&Tenant> for FlowTenant {
             display_name: tenant.display_name.to_string(),
         }
     }
+}
+
+/// Whom a step is about that nobody has answered rightly yet. No client sees it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FlowClaim {
+    /// A user that exists.
+    User(TenantId, UserId),
+    /// A name that nobody has.
+    Decoy {
+        tenant: Option<TenantId>,
+        typed: String,
+    },
+    /// Nobody yet, in a tenant that was named.
+    Tenant(TenantId),
+}
+
+/// Somebody it may be.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Candidate {
+    pub(crate) tenant: FlowTenant,
+    pub(crate) user: UserId,
+    /// The user's credential epoch when the proof was given.
+    pub(crate) epoch: i64,
 }
 
 /// Where a flow stands.
@@ -155,11 +183,12 @@ impl Flow {
             step: step_id(platform.environment()),
             offers: Vec::new(),
             active: None,
+            claim: None,
             subject: None,
+            epoch: None,
             candidates: Vec::new(),
             proofs: Vec::new(),
-            duties_done: Vec::new(),
-            enrolled: false,
+            set_up: Vec::new(),
             sign_up: SignUpRules::default(),
             scope: None,
             complete: false,
@@ -172,6 +201,7 @@ impl Flow {
         self.step = step_id(environment);
         self.offers.clear();
         self.active = None;
+        self.claim = None;
     }
 
     /// A new secret for the browser, so that what somebody planted before the
@@ -220,6 +250,7 @@ impl Flow {
 }
 
 /// A flow as it was found.
+#[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) id: String,
     pub(crate) handle: TokenHash,

@@ -34,7 +34,7 @@ pub(crate) async fn outstanding(
         return Ok(Next::Do(Phase::First));
     };
     let enrolled = second_factors(platform, unit, user, &first.factor.provider).await?;
-    let is_proven = |configured: &&Configured| {
+    let is_proven = |configured: &Configured| {
         let mut proofs = flow.proofs.iter();
         proofs.any(|proof| proof.factor.provider == configured.id)
     };
@@ -43,7 +43,7 @@ pub(crate) async fn outstanding(
     let demanded = enrolled
         .iter()
         .any(|configured| !configured.description.first_step);
-    if demanded && !enrolled.iter().any(|configured| is_proven(&configured)) {
+    if demanded && !enrolled.iter().any(|configured| is_proven(configured)) {
         return Ok(Next::Do(Phase::Second));
     }
     let classes = flow.classes();

@@ -274,9 +274,9 @@ fn tenant_choice(flow: &Flow) -> Form {
     field.choices = flow
         .candidates
         .iter()
-        .map(|(tenant, _)| Choice {
-            value: tenant.name.clone(),
-            label: tenant.display_name.clone(),
+        .map(|candidate| Choice {
+            value: candidate.tenant.name.clone(),
+            label: candidate.tenant.display_name.clone(),
         })
         .collect();
     Form {

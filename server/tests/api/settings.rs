@@ -1,0 +1,127 @@
+//! `/api/v1/tenants/{tenant}/settings`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{World, on_each_storage, redacted, town};
+
+const SETTINGS: &str = "/api/v1/tenants/home/settings";
+
+on_each_storage!(
+    settings_are_read_replaced_and_inherited,
+    a_setting_out_of_range_is_refused,
+    the_times_of_a_session_follow_the_settings,
+    the_limit_of_sessions_follows_the_settings,
+);
+
+fn unset() -> Value {
+    json!({
+        "session": {"idle_minutes": null, "absolute_minutes": null, "limit": null, "at_limit": null},
+        "registration": {"enabled": null, "email_required": null, "display_name_required": null},
+    })
+}
+
+fn defaults() -> Value {
+    json!({
+        "session": {
+            "idle_minutes": 30, "absolute_minutes": 1440, "limit": null, "at_limit": "replace_oldest",
+        },
+        "registration": {
+            "enabled": false, "email_required": false, "display_name_required": false,
+        },
+    })
+}
+
+async fn settings_are_read_replaced_and_inherited(world: &World) {
+    let mayor = town(world).await.mayor_token;
+    let read = world.get(SETTINGS).bearer(&mayor).send().await.expect(200);
+    assert_eq!(redacted(read.json()), json!({"own": unset(), "effective": defaults()}));
+    let own = json!({
+        "session": {"idle_minutes": 1, "absolute_minutes": 43_200, "limit": 2, "at_limit": "refuse"},
+        "registration": {"enabled": true, "email_required": true, "display_name_required": true},
+    });
+    let put = async |body: &Value| world.put(SETTINGS).bearer(&mayor).json(body).send().await.expect(200);
+    let replaced = put(&own).await;
+    assert_ne!(replaced.etag(), read.etag());
+    assert_eq!(replaced.json(), json!({"own": own, "effective": own}));
+    let again = world.get(SETTINGS).bearer(&mayor).send().await;
+    assert_eq!((again.json(), again.etag()), (replaced.json(), replaced.etag()));
+    // What is not named is no longer set.
+    let partly = put(&json!({"session": {"idle_minutes": 5}})).await.json();
+    assert_eq!(partly["own"]["session"]["limit"], Value::Null);
+    assert_eq!(partly["effective"]["session"]["idle_minutes"], 5);
+    assert_eq!(partly["effective"]["session"]["at_limit"], "replace_oldest");
+    assert_eq!(put(&json!({})).await.json(), json!({"own": unset(), "effective": defaults()}));
+}
+
+async fn a_setting_out_of_range_is_refused(world: &World) {
+    let mayor = town(world).await.mayor_token;
+    let put = async |body: Value| world.put(SETTINGS).bearer(&mayor).json(&body).send().await;
+    for (name, beyond) in [("idle_minutes", 43_201), ("absolute_minutes", 43_201), ("limit", 10_001)] {
+        for value in [0, beyond] {
+            let mut session = json!({});
+            session[name] = value.into();
+            let answer = put(json!({"session": session})).await;
+            let answer = answer.expect_problem(422, "validation_failed");
+            assert_eq!(answer.fields(), [format!("session.{name}")]);
+        }
+    }
+    for wrong in [
+        json!({"session": {"idle_minutes": "5"}}),
+        json!({"session": {"idle_minutes": -5}}),
+        json!({"session": {"at_limit": "ignore"}}),
+        json!({"registration": {"enabled": "yes"}}),
+        json!({"registration": {"enabled": 1}}),
+        json!({"session": null}),
+    ] {
+        put(wrong).await.expect_problem(400, "invalid_request");
+    }
+    let read = world.get(SETTINGS).bearer(&mayor).send().await.json();
+    assert_eq!(read["own"], unset());
+}
+
+async fn the_times_of_a_session_follow_the_settings(world: &World) {
+    let town = town(world).await;
+    let body = json!({"session": {"idle_minutes": 5, "absolute_minutes": 8}});
+    let put = world.put(SETTINGS).bearer(&town.root_token).json(&body);
+    put.send().await.expect(200);
+    let token = world.session(&town.citizen).await;
+    let used = world.session(&town.citizen).await;
+    world.pass(Duration::from_secs(5 * 60 - 1));
+    assert!(world.accepts(&used).await);
+    world.platform.flush_activity().await.unwrap();
+    world.pass(Duration::from_secs(1));
+    assert!(!world.accepts(&token).await, "idle for five minutes");
+    assert!(world.accepts(&used).await);
+    world.platform.flush_activity().await.unwrap();
+    world.pass(Duration::from_secs(3 * 60 - 1));
+    assert!(world.accepts(&used).await);
+    world.pass(Duration::from_secs(1));
+    assert!(!world.accepts(&used).await, "eight minutes old");
+}
+
+async fn the_limit_of_sessions_follows_the_settings(world: &World) {
+    let town = town(world).await;
+    let user = world.person_with_password("home", "walker").await;
+    let put = async |at_limit: &str| {
+        let body = json!({"session": {"limit": 2, "at_limit": at_limit}});
+        let put = world.put(SETTINGS).bearer(&town.mayor_token).json(&body);
+        put.send().await.expect(200);
+    };
+    put("replace_oldest").await;
+    let mut tokens = Vec::new();
+    for _ in 0..3 {
+        tokens.push(world.token(&user, crate::support::PASSWORD).await);
+        world.pass(Duration::from_secs(1));
+    }
+    let mut accepted = Vec::new();
+    for token in &tokens {
+        accepted.push(world.accepts(token).await);
+    }
+    assert_eq!(accepted, [false, true, true]);
+    put("refuse").await;
+    let refused = world.sign_in(&user, crate::support::PASSWORD).await;
+    refused.expect_problem(409, "refused");
+    assert!(world.accepts(&tokens[1]).await);
+}
