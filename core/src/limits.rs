@@ -72,6 +72,8 @@ impl Default for LimitPolicy {
 #[derive(Debug, Clone)]
 pub struct Lanes {
     account: Option<TokenHash>,
+    /// The lane of browsers that never signed in, when this is another.
+    common: Option<TokenHash>,
     network: Option<TokenHash>,
 }
 
@@ -86,15 +88,10 @@ impl Lanes {
         device: Option<&[u8]>,
         network: Option<&str>,
     ) -> Self {
-        let tenant = tenant.map(|tenant| *tenant.as_uuid().as_bytes());
+        let account = |device| account_key((tenant, user), factor, device);
         Self {
-            account: Some(TokenHash::of_parts([
-                b"account".as_slice(),
-                tenant.as_ref().map_or(&[][..], |tenant| tenant),
-                user.as_uuid().as_bytes(),
-                factor.as_str().as_bytes(),
-                device.unwrap_or_default(),
-            ])),
+            account: Some(account(device.unwrap_or_default())),
+            common: device.is_some().then(|| account(&[])),
             network: device.is_none().then(|| network.map(network_key)).flatten(),
         }
     }
@@ -103,8 +100,24 @@ impl Lanes {
     pub fn network(network: Option<&str>) -> Self {
         Self {
             account: None,
+            common: None,
             network: network.map(network_key),
         }
+    }
+
+    /// Forgets the wrong answers of browsers that never signed in to this
+    /// account; answers whether there were any.
+    pub(crate) async fn forget(
+        unit: &mut dyn UnitOfWork,
+        (tenant, user): (TenantId, UserId),
+        factor: &ProviderId,
+    ) -> Result<bool> {
+        let key = account_key((Some(tenant), user), factor, &[]);
+        let counted = unit.limits().load(&key).await?;
+        if counted.is_some() {
+            unit.limits().clear(&key).await?;
+        }
+        Ok(counted.is_some_and(|state| state.count > 0))
     }
 
     /// Counts a try, or refuses it.
@@ -130,26 +143,27 @@ impl Lanes {
 
     /// Takes a counted try back: it was no wrong answer.
     pub async fn refund(&self, unit: &mut dyn UnitOfWork, policy: &LimitPolicy) -> Result<()> {
-        for (key, limit) in self.lanes(policy) {
+        for (key, _) in self.lanes(policy) {
             if let Some(mut state) = unit.limits().load(key).await? {
                 state.count = (state.count - 1).max(0);
-                if state.count < i64::from(limit.free_tries) {
-                    state.blocked_until = None;
-                }
+                // It was let through, so no wait was on before it.
+                state.blocked_until = None;
                 unit.limits().store(key, &state).await?;
             }
         }
         Ok(())
     }
 
-    /// The answer was right: the account's lane starts anew, the network's try
-    /// is taken back.
+    /// The answer was right: the account's lane starts anew, and with it the
+    /// common one, so that the owner's browser opens a door that others shut; the
+    /// network's try is taken back.
     pub async fn succeed(&self, unit: &mut dyn UnitOfWork, policy: &LimitPolicy) -> Result<()> {
-        if let Some(account) = &self.account {
-            unit.limits().clear(account).await?;
+        for lane in self.account.iter().chain(&self.common) {
+            unit.limits().clear(lane).await?;
         }
         let network = Self {
             account: None,
+            common: None,
             network: self.network,
         };
         network.refund(unit, policy).await
@@ -196,6 +210,21 @@ impl LaneLimit {
         state.expires_at = later(now, self.forgotten_after.unwrap_or(kept));
         Ok(state)
     }
+}
+
+fn account_key(
+    (tenant, user): (Option<TenantId>, UserId),
+    factor: &ProviderId,
+    device: &[u8],
+) -> TokenHash {
+    let tenant = tenant.map(|tenant| *tenant.as_uuid().as_bytes());
+    TokenHash::of_parts([
+        b"account".as_slice(),
+        tenant.as_ref().map_or(&[][..], |tenant| tenant),
+        user.as_uuid().as_bytes(),
+        factor.as_str().as_bytes(),
+        device,
+    ])
 }
 
 fn network_key(network: &str) -> TokenHash {

@@ -1,6 +1,6 @@
 //! The platform: everything that the services and the sign-in engine share.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use url::Url;
@@ -9,6 +9,7 @@ use crate::{
     Environment, Error, ErrorKind, Result,
     access::{Caller, Decide, FixedGrants, Principal, Request, Resource},
     engine::SignIn,
+    environment::earlier,
     limits::LimitPolicy,
     model::{
         Actor, AuditEvent, AuditEventId, EffectiveSettings, FieldChange, Outcome, Tenant, TenantId,
@@ -247,11 +248,17 @@ impl Platform {
     /// What the storage says.
     pub async fn tidy(&self) -> Result<bool> {
         const PIECE: u32 = 500;
+        // Other nodes store the activity of their sessions within this time.
+        const GRACE: Duration = Duration::from_secs(30);
+        self.flush_activity().await?;
         let now = self.now();
         let mut unit = self.write(Scope::Platform).await?;
         let flows = unit.flows().delete_expired(now, PIECE).await?;
         let limits = unit.limits().delete_expired(now, PIECE).await?;
-        let sessions = unit.sessions().end_timed_out(now, PIECE).await?;
+        let sessions = unit
+            .sessions()
+            .end_timed_out(earlier(now, GRACE), PIECE)
+            .await?;
         unit.commit().await?;
         let full = u64::from(PIECE);
         Ok(flows >= full || limits >= full || sessions >= full)

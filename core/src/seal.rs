@@ -83,8 +83,8 @@ impl KeyRing {
             keys: RwLock::default(),
         };
         if !ring.reload(storage).await? {
-            // Of two servers that start at once, one makes the first key.
-            match ring.rotate(storage).await {
+            // Of servers that start at once, one makes the first key.
+            match ring.make(storage, true).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {
                     ring.reload(storage).await?;
                 }
@@ -115,8 +115,17 @@ impl KeyRing {
     /// # Errors
     /// [`ErrorKind::Conflict`] when another node rotated at the same time.
     pub async fn rotate(&self, storage: &dyn Storage) -> Result<()> {
+        self.make(storage, false).await
+    }
+
+    /// Makes a data key, or adopts those that are there if it is to be the first.
+    async fn make(&self, storage: &dyn Storage, first: bool) -> Result<()> {
         let mut unit = storage.begin(Scope::Platform, Mode::Write).await?;
         let stored = unit.installation().value(NAME).await?;
+        if let Some(stored) = stored.as_ref().filter(|_| first) {
+            unit.rollback().await?;
+            return self.adopt(&parse(&stored.value)?);
+        }
         let version = stored.as_ref().map_or(0, |stored| stored.version);
         let mut keys = stored.map_or_else(|| Ok(Vec::new()), |stored| parse(&stored.value))?;
         let id = keys.iter().map(|key| key.id).max().unwrap_or(0) + 1;
@@ -155,7 +164,11 @@ impl KeyRing {
             ciphers.insert(key.id, cipher(bytes));
         }
         let active = ciphers.keys().next_back().copied().ok_or_else(corrupt)?;
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Keys { active, ciphers };
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        // Of two that read at once, the one with fewer keys must not come last.
+        if active >= keys.active {
+            *keys = Keys { active, ciphers };
+        }
         Ok(())
     }
 

@@ -140,6 +140,16 @@ impl SessionTable {
             .insert(session.id, touch);
     }
 
+    /// When a session was last used on this node, stored or not.
+    pub(crate) fn last_active(&self, token: &TokenHash, id: SessionId) -> Option<Timestamp> {
+        let entry = self.entries.get(token).and_then(|entry| {
+            let millis = entry.last_active_ms.load(Ordering::Relaxed);
+            Timestamp::from_millisecond(millis).ok()
+        });
+        let touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        entry.max(touched.get(&id).map(|touch| touch.at))
+    }
+
     /// Takes the activity noted since the last call.
     pub(crate) fn take_touched(&self) -> Vec<SessionTouch> {
         let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);

@@ -253,9 +253,11 @@ async fn a_sign_in_that_cannot_be_audited_does_not_happen() {
 async fn a_refused_sign_in_is_told_to_the_tenants_administrators() {
     let house = house().await;
     let mut browser = Browser::at_tenant(&house.world, &house.acme).await;
+    house.world.pass(crate::support::MILLISECOND);
     browser.word(&house.world, "ada", WRONG).await.unwrap();
     let filter = AuditFilter {
         object_id: Some(house.ada.id.to_string()),
+        from: Some(house.world.now()),
         ..AuditFilter::default()
     };
     let log = house.world.platform.audit_log();

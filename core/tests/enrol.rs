@@ -88,6 +88,7 @@ async fn a_new_second_factor_counts_from_the_next_sign_in_on() {
         .await
         .unwrap();
     assert!(enrolling.token().is_some());
+    assert_eq!(enrolling.amr(), ["pwd"], "setting up proves nothing");
     let mut next = Browser::at_tenant(&world, &acme).await;
     next.word(&world, "ada", "ada's word").await.unwrap();
     assert_eq!(next.asked_by(), ["code"]);

@@ -199,6 +199,54 @@ async fn a_state_that_is_too_large_is_a_fault() {
     assert_eq!(kind(said), ErrorKind::Internal);
 }
 
+/// What a refusal shows is what is stored: the step can be answered again.
+#[tokio::test]
+async fn a_step_with_a_lost_effect_is_not_taken() {
+    let (world, acme, _) = told(|_| {
+        Liar::saying(|_| {
+            let record = RecordId::from_uuid(uuid::Uuid::max());
+            let turn = Turn::step(Step::Wait { poll_after_ms: 500 });
+            Ok(turn.with_effect(Effect::UseUp { record, version: 1 }))
+        })
+    })
+    .await;
+    let mut browser = Browser::at_tenant(&world, &acme).await;
+    let step = browser.step().to_owned();
+    for _ in 0..2 {
+        let said = browser.fill(&world, "liar", &[("user_name", "ada")]).await;
+        assert!(refused(&said.unwrap()));
+        assert_eq!(browser.step(), step);
+    }
+}
+
+/// L9: a refusal waits until the provider's slowest answer could have come,
+/// whatever it is refused for.
+#[tokio::test]
+async fn refusals_of_a_slow_provider_are_held_back_alike() {
+    let (world, acme, _) = told(|_| Liar {
+        description: Description {
+            refusal_floor_ms: 700,
+            ..describe("liar")
+        },
+        ..Liar::saying(|facts| {
+            let subject = facts.subject.as_ref().map(|subject| subject.id);
+            Ok(proven(Who::Subject {
+                user: subject.unwrap(),
+            }))
+        })
+    })
+    .await;
+    let locked = world.user_with(&acme, "locked", Default::default()).await.0;
+    world.lock_user((acme.id, locked.id)).await.unwrap();
+    let until = world.now() + jiff::SignedDuration::from_millis(700);
+    for name in ["locked", "nobody"] {
+        match believed(&world, &acme, name).await {
+            Progress::Refused { hold_until, .. } => assert_eq!(hold_until, Some(until)),
+            other => panic!("{name} is not refused: {other:?}"),
+        }
+    }
+}
+
 /// A liar that begins when it is chosen, with `first`.
 fn eager(
     first: impl Fn((TenantId, UserId)) -> Turn + Send + Sync + Copy + 'static,
@@ -250,6 +298,21 @@ async fn a_provider_that_fails_to_begin_does_not_stand_in_the_way() {
     .await;
     let browser = Browser::at_tenant(&world, &acme).await;
     assert_eq!(browser.asked_by(), ["password"]);
+}
+
+/// S47: what a provider says for the audit log is one short word.
+#[tokio::test]
+async fn s47_a_reason_that_is_no_plain_word_is_not_written_down() {
+    for reason in ["", "Wrong", "a\nb", "\u{1b}[31m", &"x".repeat(65)] {
+        let reason = reason.to_owned();
+        let (world, acme, _) = told(move |_| {
+            let reason = reason.clone();
+            Liar::saying(move |_| Ok(Turn::refused(&reason)))
+        })
+        .await;
+        assert!(refused(&believed(&world, &acme, "ada").await));
+        assert_eq!(world.refusals(Some(acme.id)).await, ["malformed_reason"]);
+    }
 }
 
 /// S12: a second factor that finds tenants cannot change who it is.

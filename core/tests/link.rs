@@ -84,9 +84,12 @@ async fn a_wrong_link_and_another_tenants_lead_nowhere() {
 async fn of_parallel_uses_of_one_link_exactly_one_signs_in() {
     let (world, acme, _) = world_with(None).await;
     let world = Arc::new(world);
-    let mut tasks = Vec::new();
+    let mut browsers = Vec::new();
     for _ in 0..16 {
-        let mut browser = follow(&world, &acme, TOKEN).await.unwrap();
+        browsers.push(follow(&world, &acme, TOKEN).await.unwrap());
+    }
+    let mut tasks = Vec::new();
+    for mut browser in browsers {
         let world = world.clone();
         tasks.push(tokio::spawn(async move {
             confirm(&world, &mut browser).await.unwrap();

@@ -159,6 +159,35 @@ async fn after_a_refusal_at_the_third_party_every_way_is_open_again() {
     assert!(browser.token().is_some());
 }
 
+/// S13: who was refused leaves nothing behind for the next person in the flow.
+#[tokio::test]
+async fn s13_who_is_refused_after_the_third_party_leaves_no_trace_in_the_flow() {
+    let (world, away) = world().await;
+    let acme = world.found("acme").await;
+    world.enrol_code(&acme, "ada", "ada's word", "123456").await;
+    let single = world.user(&acme, "single", "some word").await;
+    let place = (acme.id, single.id);
+    let change = world.alter_user(place, |user| user.credential_epoch += 5);
+    change.await;
+    away.issue("single's code", place);
+    let start = StartFlow {
+        two_factors: true,
+        ..StartFlow::sign_in(Transport::Cookie)
+    };
+    let mut browser = Browser::start(&world, start).await.unwrap();
+    let state = leave(&world, &mut browser, "away").await;
+    let parameters = [("state", state.as_str()), ("code", "single's code")];
+    let back = browser.come_back(&world, "away", &parameters).await;
+    assert!(refused(&back.unwrap()), "one factor is not enough");
+
+    browser.word(&world, "ada", "ada's word").await.unwrap();
+    assert!(browser.token().is_none());
+    browser.code(&world, "123456").await.unwrap();
+    let session = world.session(&browser).await;
+    assert_eq!(session.user.user_name.as_str(), "ada");
+    assert_eq!(browser.amr(), ["pwd", "otp", "mfa"]);
+}
+
 #[tokio::test]
 async fn a_provider_that_asks_first_can_send_away_too() {
     let (world, _) = world().await;

@@ -34,10 +34,10 @@ async fn the_right_word_gives_a_session() {
     assert_eq!(
         actions,
         [
-            "tenant.create",
-            "user.create",
             "session.prove",
-            "session.start"
+            "session.start",
+            "tenant.create",
+            "user.create"
         ]
     );
 }
@@ -267,6 +267,26 @@ async fn a_person_is_locked_while_the_word_is_compared_and_stays_out() {
         &browser.word(&world, "ada", "ada's word").await.unwrap()
     ));
     assert_eq!(world.refusals(Some(acme.id)).await, ["user_locked"]);
+}
+
+/// S20: a word that is changed while it is compared signs nobody in.
+#[tokio::test]
+async fn s20_a_credential_that_changes_while_the_word_is_compared_stays_changed() {
+    let world = Arc::new(World::new().await);
+    let acme = world.tenant("acme").await;
+    let ada = world.user(&acme, "ada", "ada's word").await;
+    let (changed, place) = (world.clone(), (acme.id, ada.id));
+    world.word.meanwhile(Box::pin(async move {
+        let change = changed.alter_user(place, |user| user.credential_epoch += 1);
+        change.await;
+    }));
+    let mut browser = Browser::at_tenant(&world, &acme).await;
+    assert!(refused(
+        &browser.word(&world, "ada", "ada's word").await.unwrap()
+    ));
+    assert_eq!(world.refusals(Some(acme.id)).await, ["credential_changed"]);
+    browser.word(&world, "ada", "ada's word").await.unwrap();
+    assert!(browser.token().is_some());
 }
 
 #[tokio::test]

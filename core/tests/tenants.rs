@@ -211,8 +211,7 @@ async fn a_tenant_with_open_sessions_is_deleted_by_force_only() {
         .iter()
         .find(|event| event.action == "tenant.delete");
     assert_eq!(deleted.unwrap().object_id, Some(other.id.to_string()));
-    let own = world.actions(&other).await;
-    assert_eq!(own.last().map(String::as_str), Some("session.end"));
+    assert_eq!(world.count(&other, "session.end").await, 1);
 }
 
 #[tokio::test]
@@ -367,7 +366,8 @@ async fn s37_a_tenant_administrator_stays_in_the_own_tenant() {
 async fn tenants_are_listed_in_pages_and_searched() {
     let House { world, root, .. } = house().await;
     let tenants = world.platform.tenants();
-    for name in ["100%", "1000", "North_1", "north 2"] {
+    for name in ["100_", "1000", "North_1", "north 2"] {
+        world.pass(crate::support::MILLISECOND);
         tenants.create(&root, named(name)).await.unwrap();
     }
     let names = |listed: gatelodge_core::service::Listed<Tenant, _>| -> Vec<String> {
@@ -383,10 +383,10 @@ async fn tenants_are_listed_in_pages_and_searched() {
         .unwrap();
     assert_eq!(names(found), ["North_1", "north 2"]);
     let found = tenants
-        .list(&root, Some("100%"), Page::first(10))
+        .list(&root, Some("00_"), Page::first(10))
         .await
         .unwrap();
-    assert_eq!(names(found), ["100%"]);
+    assert_eq!(names(found), ["100_"]);
     let mut seen = Vec::new();
     let mut page = Page::first(2);
     loop {
@@ -398,5 +398,5 @@ async fn tenants_are_listed_in_pages_and_searched() {
             None => break,
         }
     }
-    assert_eq!(seen, ["acme", "100%", "1000", "North_1", "north 2"]);
+    assert_eq!(seen, ["acme", "100_", "1000", "North_1", "north 2"]);
 }

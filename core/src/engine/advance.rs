@@ -2,39 +2,46 @@
 //! provider's effects applied, the flow moved on, the session and the audit
 //! event written, all in one transaction.
 
-use std::collections::BTreeMap;
-
 use super::{
     Claimed, Completed, Progress, Reply, ReplyAnswer, SignIn,
-    answer::{Attempt, error, resume},
+    answer::{Attempt, error},
     device,
-    flow::{self, FlowProof, FlowTenant, Found, Phase},
-    outstanding::{CHANGE_CREDENTIAL, Next, outstanding},
-    start::{self, ensure_open},
+    flow::{self, Candidate, FlowProof, FlowTenant, Found, Phase},
+    outstanding::{Next, changeable, outstanding},
+    sign_up::name_taken,
+    start::ensure_open,
     view::{TENANT, view},
 };
 use crate::{
-    Error, ErrorKind, Platform, Result,
+    Error, ErrorKind, Result,
     access::{Caller, Principal},
-    model::{
-        ClientFacts, DisplayName, Email, EndReason, Factor, SessionEnd, Tenant, TenantId, User,
-        UserId, UserName, UserStatus,
-    },
+    limits::Lanes,
+    model::{ClientFacts, EndReason, Factor, SessionEnd, Tenant, TenantId, User, UserId},
     platform::{AuditEventExt, sign_in_obstacle},
-    provider::{Answer, Effect, FieldError, Proof, Step, Who},
-    secret::Secret,
+    provider::{Effect, Proof, Who},
     service::{NewSession, apply_effects, end_sessions, is_lost_effect, start_session},
     storage::{Change, Changed, Scope, SessionFilter, UnitOfWork},
 };
 
 /// What is to be written for a proof or a set-up.
-enum Write {
-    /// Somebody proved who they are.
-    Proof(Factor, Option<String>),
+pub(super) enum Write {
+    /// Somebody proved who they are, for a purpose perhaps, under a credential
+    /// epoch.
+    Proof(Factor, Option<String>, i64),
     /// A credential was set up.
     SetUp,
     /// An account was made, and a credential set up with it.
     NewAccount(Box<User>, Factor),
+}
+
+impl Write {
+    /// The credential epoch that it relies on.
+    fn epoch(&self) -> Option<i64> {
+        match self {
+            Self::Proof(_, _, epoch) => Some(*epoch),
+            Self::SetUp | Self::NewAccount(..) => None,
+        }
+    }
 }
 
 impl Attempt<'_> {
@@ -45,7 +52,8 @@ impl Attempt<'_> {
             Who::Subject { user } => match &self.claimed {
                 Claimed::User(found) if found.1.id == user => {
                     let place = (found.0.id, user);
-                    self.write(place, Write::Proof(factor, proof.scope), effects)
+                    let epoch = found.1.credential_epoch;
+                    self.write(place, Write::Proof(factor, proof.scope, epoch), effects)
                         .await
                 }
                 _ => self.refuse("not_the_subject").await,
@@ -57,10 +65,10 @@ impl Attempt<'_> {
                 let allowed = self.allowed(users).await?;
                 match allowed.as_slice() {
                     [] => self.refuse("no_account").await,
-                    [(tenant, user)] => {
-                        let place = (tenant.id, *user);
-                        self.write(place, Write::Proof(factor, proof.scope), effects)
-                            .await
+                    [one] => {
+                        let place = (one.tenant.id, one.user);
+                        let write = Write::Proof(factor, proof.scope, one.epoch);
+                        self.write(place, write, effects).await
                     }
                     _ if !effects.is_empty() => self.refuse("effects_without_tenant").await,
                     _ => self.ask_for_tenant(allowed, factor, proof.scope).await,
@@ -70,7 +78,7 @@ impl Attempt<'_> {
         }
     }
 
-    fn factor(&self, proof: &Proof) -> Factor {
+    pub(super) fn factor(&self, proof: &Proof) -> Factor {
         let description = &self.configured.description;
         Factor {
             provider: self.configured.id.clone(),
@@ -86,9 +94,11 @@ impl Attempt<'_> {
 
     /// Those of the users who exist and may sign in, in the flow's tenant and
     /// being the flow's user if these are known.
-    async fn allowed(&self, users: Vec<(TenantId, UserId)>) -> Result<Vec<(FlowTenant, UserId)>> {
+    async fn allowed(&self, mut users: Vec<(TenantId, UserId)>) -> Result<Vec<Candidate>> {
         let flow = &self.found.flow;
         let mut allowed = Vec::new();
+        users.sort_unstable();
+        users.dedup();
         for (tenant, user) in users {
             let fits = flow.tenant_id().is_none_or(|known| known == tenant)
                 && flow.subject.is_none_or(|known| known == (tenant, user));
@@ -102,7 +112,11 @@ impl Attempt<'_> {
                 let now = self.platform.now();
                 let obstacle = sign_in_obstacle(unit.as_mut(), &tenant, &user, now).await?;
                 if obstacle.is_none() {
-                    allowed.push((FlowTenant::from(&tenant), user.id));
+                    allowed.push(Candidate {
+                        tenant: FlowTenant::from(&tenant),
+                        user: user.id,
+                        epoch: user.credential_epoch,
+                    });
                 }
             }
             unit.rollback().await?;
@@ -112,13 +126,13 @@ impl Attempt<'_> {
 
     async fn ask_for_tenant(
         mut self,
-        candidates: Vec<(FlowTenant, UserId)>,
+        candidates: Vec<Candidate>,
         factor: Factor,
         scope: Option<String>,
     ) -> Result<Progress> {
         let flow = &mut self.found.flow;
         flow.candidates = candidates;
-        flow.scope = scope;
+        flow.scope = flow.scope.take().or(scope);
         flow.proofs.push(FlowProof {
             factor,
             first: self.configured.description.first_step,
@@ -127,6 +141,9 @@ impl Attempt<'_> {
         let binding = flow.rebind(self.platform.environment());
         let mut unit = self.platform.write(Scope::Platform).await?;
         self.found.version = flow::save(self.platform, unit.as_mut(), &self.found).await?;
+        if let Some(lanes) = &self.lanes {
+            lanes.succeed(unit.as_mut(), self.platform.limits()).await?;
+        }
         unit.commit().await?;
         Ok(Progress::Next {
             view: view(self.platform, &self.found),
@@ -145,75 +162,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Makes an account from a sign-up form.
-    pub(crate) async fn sign_up(mut self, values: BTreeMap<String, Secret>) -> Result<Progress> {
-        let Some(tenant) = self.flow_tenant().await? else {
-            return Err(flow::gone());
-        };
-        let (user, rest) = match new_user(self.platform, values) {
-            Ok(new) => new,
-            Err(errors) => return Ok(self.invalid(errors)),
-        };
-        self.claimed = Claimed::Nobody {
-            tenant: Some(tenant.clone()),
-        };
-        // Names are asked for one by one only as fast as the network's lane allows.
-        let lanes = crate::limits::Lanes::network(self.client.network.as_deref());
-        let mut unit = self.platform.write(Scope::Platform).await?;
-        lanes
-            .reserve(unit.as_mut(), self.platform.limits(), self.platform.now())
-            .await?;
-        unit.enter(tenant.id).await?;
-        let taken = unit
-            .users()
-            .by_login(&user.user_name.key())
-            .await?
-            .is_some();
-        unit.commit().await?;
-        self.lanes = Some(lanes);
-        if taken {
-            return Ok(self.invalid(vec![name_taken()]));
-        }
-        let state = self.open_offer()?.state.clone();
-        let call = start::call(
-            self.platform,
-            &self.found.flow,
-            self.configured,
-            None,
-            self.client,
-        )
-        .in_tenant(Some(&tenant))
-        .of_user(&user);
-        let answer = Answer::Fields { values: rest };
-        let turn = resume(self.configured, Phase::SignUp, &call, state, answer).await;
-        let turn = match turn {
-            Ok(turn) => turn,
-            Err(error) => {
-                self.refund().await?;
-                return Err(error);
-            }
-        };
-        match turn.step {
-            Step::Enrolled {} => {
-                let factor = self.factor(&Proof::of_subject(user.id));
-                let place = (tenant.id, user.id);
-                let write = Write::NewAccount(Box::new(user), factor);
-                self.write(place, write, turn.effects).await
-            }
-            Step::Invalid { errors } => {
-                self.refund().await?;
-                Ok(self.invalid(errors))
-            }
-            Step::Refused { reason } => self.refuse(&reason).await,
-            _ => Err(Error::new(
-                ErrorKind::Unsupported,
-                "an account cannot be made with a provider that takes several steps",
-            )),
-        }
-    }
-
     /// Everything that a proof or set-up changes, in one transaction.
-    async fn write(
+    pub(super) async fn write(
         mut self,
         (tenant_id, user_id): (TenantId, UserId),
         write: Write,
@@ -227,33 +177,47 @@ impl Attempt<'_> {
         {
             return self.refuse("not_the_subject").await;
         }
+        // What is noted in the flow counts only if all of it is stored.
+        let before = self.found.clone();
         let mut unit = self.platform.write(Scope::Tenant(tenant_id)).await?;
         let written = self
             .write_in(unit.as_mut(), (tenant_id, user_id), write, effects)
             .await;
-        match written {
+        let stored = match written {
+            Ok(Written::Refuse(reason)) => {
+                unit.rollback().await?;
+                self.found = before;
+                return self.refuse(reason).await;
+            }
+            Ok(Written::NameTaken) => {
+                unit.rollback().await?;
+                self.found = before;
+                return Ok(self.invalid(vec![name_taken()]));
+            }
+            Err(error) => {
+                unit.rollback().await.ok();
+                Err(error)
+            }
+            Ok(written) => self
+                .platform
+                .commit(unit, &self.changes)
+                .await
+                .map(|()| written),
+        };
+        match stored {
+            Ok(Written::Complete(completed)) => Ok(Progress::Complete(completed)),
             Ok(Written::Next(binding)) => {
-                self.platform.commit(unit, &[]).await?;
                 ensure_open(self.platform, &mut self.found, self.client).await?;
                 Ok(Progress::Next {
                     view: view(self.platform, &self.found),
                     binding,
                 })
             }
-            Ok(Written::Complete(completed, changes)) => {
-                self.platform.commit(unit, &changes).await?;
-                Ok(Progress::Complete(completed))
-            }
-            Ok(Written::Refuse(reason)) => {
-                unit.rollback().await?;
-                self.refuse(reason).await
-            }
-            Ok(Written::NameTaken) => {
-                unit.rollback().await?;
-                Ok(self.invalid(vec![name_taken()]))
-            }
+            Ok(_) => Err(Error::internal("a refusal was stored")),
             Err(error) => {
-                unit.rollback().await.ok();
+                // Whoever came too late, or found the storage gone, answered
+                // nothing wrong.
+                self.refund().await.ok();
                 Err(error)
             }
         }
@@ -284,6 +248,11 @@ impl Attempt<'_> {
         if let Some(obstacle) = sign_in_obstacle(unit, &tenant, &user, now).await? {
             return Ok(Written::Refuse(obstacle));
         }
+        // What was proven under an older credential no longer counts.
+        let epoch = self.found.flow.epoch.or(write.epoch());
+        if epoch.is_some_and(|epoch| epoch != user.credential_epoch) {
+            return Ok(Written::Refuse("credential_changed"));
+        }
         let place = (tenant_id, Some(user_id));
         match apply_effects(self.platform, unit, &self.configured.id, place, &effects).await {
             Err(error) if is_lost_effect(&error) => return Ok(Written::Refuse("used_up")),
@@ -306,7 +275,6 @@ impl Attempt<'_> {
     ) -> Result<User> {
         let caller = self.caller(tenant.id, user.id);
         let platform = self.platform;
-        let set_up = self.factor(&Proof::of_subject(user.id));
         let event = |action: &str| {
             platform
                 .event(&caller, Some(tenant.id), action)
@@ -318,7 +286,7 @@ impl Attempt<'_> {
         flow.tenant = Some(FlowTenant::from(tenant));
         let first = self.configured.description.first_step;
         let event = match write {
-            Write::Proof(factor, scope) => {
+            Write::Proof(factor, scope, _) => {
                 flow.scope = flow.scope.take().or(scope);
                 flow.proofs.push(FlowProof { factor, first });
                 event("session.prove").changing("provider", None, provider)
@@ -331,19 +299,11 @@ impl Attempt<'_> {
             }
             Write::SetUp => {
                 let event = event("user.change_credential").changing("provider", None, provider);
-                if flow.phase == Phase::ChangeCredential {
-                    flow.duties_done.push(CHANGE_CREDENTIAL.to_owned());
+                let due = changeable(platform, flow).map(|due| &due.id);
+                if due == Some(&self.configured.id) {
+                    user.must_change = None;
                 }
-                flow.enrolled |= flow.target.as_ref() == Some(&self.configured.id);
-                // Whoever has just set a factor up is not asked for it again.
-                let proven = |proof: &FlowProof| proof.factor.provider == set_up.provider;
-                if !flow.proofs.iter().any(proven) {
-                    flow.proofs.push(FlowProof {
-                        factor: set_up,
-                        first: false,
-                    });
-                }
-                user.must_change = None;
+                flow.set_up.push(self.configured.id.clone());
                 user.credential_epoch += 1;
                 user = unit.users().update(&user).await?;
                 let all = SessionFilter {
@@ -351,14 +311,16 @@ impl Attempt<'_> {
                     ..SessionFilter::default()
                 };
                 end_sessions(platform, unit, &all, EndReason::CredentialChanged).await?;
-                unit.announce(Change {
+                // A new credential has no wrong answers behind it.
+                Lanes::forget(unit, (tenant.id, user.id), &self.configured.id).await?;
+                self.changes.push(Change {
                     tenant: tenant.id,
                     what: Changed::User(user.id),
-                })
-                .await?;
+                });
                 event
             }
         };
+        flow.epoch = Some(user.credential_epoch);
         unit.audit().append(&event).await?;
         Ok(user)
     }
@@ -405,7 +367,6 @@ impl Attempt<'_> {
         user: User,
     ) -> Result<Written> {
         let platform = self.platform;
-        let mut changes = vec![];
         let flow = &mut self.found.flow;
         if let Some(old) = flow.session {
             let end = SessionEnd {
@@ -413,9 +374,9 @@ impl Attempt<'_> {
                 reason: EndReason::Replaced,
             };
             unit.sessions().end(old, end).await?;
-            changes.push(Change {
+            self.changes.push(Change {
                 tenant: tenant.id,
-                what: Changed::User(user.id),
+                what: Changed::Session(old),
             });
         }
         let new = NewSession {
@@ -425,7 +386,8 @@ impl Attempt<'_> {
             scope: flow.scope.clone(),
             client: self.client,
         };
-        let (token, session) = start_session(platform, unit, new).await?;
+        let (token, session, replaced) = start_session(platform, unit, new).await?;
+        self.changes.extend(replaced);
         flow.complete = true;
         flow.offers.clear();
         flow.active = None;
@@ -438,23 +400,20 @@ impl Attempt<'_> {
             .changing("amr", None, Some(session.amr().join(" ")));
         unit.audit().append(&event).await?;
         let device = device::note(platform, self.device.as_ref(), tenant.id, user.id)?;
-        Ok(Written::Complete(
-            Box::new(Completed {
-                view: view(platform, &self.found),
-                token,
-                session,
-                tenant,
-                device,
-                return_to,
-            }),
-            changes,
-        ))
+        Ok(Written::Complete(Box::new(Completed {
+            view: view(platform, &self.found),
+            token,
+            session,
+            tenant,
+            device,
+            return_to,
+        })))
     }
 }
 
 enum Written {
     Next(Option<crate::secret::Token>),
-    Complete(Box<Completed>, Vec<Change>),
+    Complete(Box<Completed>),
     Refuse(&'static str),
     NameTaken,
 }
@@ -479,15 +438,15 @@ impl SignIn<'_> {
             return Ok(wrong(&found));
         };
         let chosen = values.get(TENANT).and_then(|chosen| {
-            let candidates = found.flow.candidates.iter();
-            let mut candidates = candidates.filter(|(tenant, _)| tenant.name == chosen.expose());
-            candidates.next().map(|(tenant, user)| (tenant.id, *user))
+            let mut candidates = found.flow.candidates.iter();
+            candidates.find(|candidate| candidate.tenant.name == chosen.expose())
         });
+        let chosen = chosen.cloned();
         let proof = found.flow.proofs.last().cloned();
         let configured = proof
             .as_ref()
             .and_then(|proof| self.0.providers().provider(&proof.factor.provider));
-        let (Some((tenant, user)), Some(configured)) = (chosen, configured) else {
+        let (Some(chosen), Some(configured)) = (chosen, configured) else {
             return Ok(wrong(&found));
         };
         let mut attempt = Attempt {
@@ -499,6 +458,7 @@ impl SignIn<'_> {
             device: reply.device,
             claimed: Claimed::Nobody { tenant: None },
             lanes: None,
+            changes: Vec::new(),
         };
         // The proof is taken out and written again with its account.
         let proof = attempt.found.flow.proofs.pop();
@@ -506,8 +466,8 @@ impl SignIn<'_> {
         let scope = attempt.found.flow.scope.take();
         attempt
             .write(
-                (tenant, user),
-                Write::Proof(proof.factor, scope),
+                (chosen.tenant.id, chosen.user),
+                Write::Proof(proof.factor, scope, chosen.epoch),
                 Vec::new(),
             )
             .await
@@ -522,59 +482,4 @@ async fn hold_user(unit: &mut dyn UnitOfWork, id: UserId) -> Result<Option<User>
             unit.users().by_id(id).await
         }
     }
-}
-
-/// The account's own fields of a sign-up form, and the rest, which is the provider's.
-fn new_user(
-    platform: &Platform,
-    mut values: BTreeMap<String, Secret>,
-) -> Result<(User, BTreeMap<String, Secret>), Vec<FieldError>> {
-    let mut errors = Vec::new();
-    let mut keep = |field: &str, error: Error| {
-        let mut message = error.message().to_owned();
-        if let Some(first) = message.get_mut(0..1) {
-            first.make_ascii_uppercase();
-        }
-        errors.push(self::error(field, "invalid", &format!("{message}.")));
-    };
-    let mut text = |name: &str| {
-        values
-            .remove(name)
-            .map(|value| value.expose().trim().to_owned())
-    };
-    let user_name = text("user_name").unwrap_or_default();
-    let display_name = text("display_name").filter(|text| !text.is_empty());
-    let email = text("email").filter(|text| !text.is_empty());
-    let display_name = DisplayName::new(display_name.as_deref().unwrap_or(&user_name))
-        .map_err(|error| keep("display_name", error));
-    let user_name = UserName::new(&user_name).map_err(|error| keep("user_name", error));
-    let email = email
-        .map(|email| Email::new(&email))
-        .transpose()
-        .map_err(|error| keep("email", error));
-    let (Ok(user_name), Ok(display_name), Ok(email)) = (user_name, display_name, email) else {
-        return Err(errors);
-    };
-    let user = User {
-        id: UserId::generate(platform.environment()),
-        user_name,
-        display_name,
-        email,
-        email_verified: false,
-        status: UserStatus::Active,
-        lock: None,
-        must_change: None,
-        credential_epoch: 1,
-        created_at: platform.now(),
-        version: 1,
-    };
-    Ok((user, values))
-}
-
-fn name_taken() -> FieldError {
-    error(
-        "user_name",
-        "taken",
-        "This user name is taken. Choose another.",
-    )
 }

@@ -14,12 +14,12 @@ use crate::{
     Error, Platform, Result,
     environment::later,
     limits::Lanes,
-    model::{ClientFacts, NameKey, Tenant, TenantId, User, UserId},
-    platform::AuditEventExt,
-    provider::{Answer, Configured, Entry, FieldError, FieldKind, Form, Role, State, Step, Turn},
-    secret::{Secret, Token, TokenHash},
+    model::{ClientFacts, Tenant, User},
+    platform::{AuditEventExt, sign_in_obstacle},
+    provider::{Answer, Configured, FieldError, FieldKind, Form, State, Step, Turn},
+    secret::{Secret, Token},
     service::{ProviderCall, apply_effects, is_lost_effect},
-    storage::Scope,
+    storage::{Change, Scope, UnitOfWork},
 };
 
 const MAX_VALUE: usize = 64 * 1024;
@@ -34,6 +34,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) device: Option<Secret>,
     pub(crate) claimed: Claimed,
     pub(crate) lanes: Option<Lanes>,
+    /// What this node's memory has to forget once it is committed.
+    pub(crate) changes: Vec<Change>,
 }
 
 impl SignIn<'_> {
@@ -79,6 +81,7 @@ impl SignIn<'_> {
             device: reply.device,
             claimed: Claimed::Nobody { tenant: None },
             lanes: None,
+            changes: Vec::new(),
         };
         attempt.take(reply.answer).await
     }
@@ -113,7 +116,7 @@ impl Attempt<'_> {
         match (shown, answer) {
             (None, ReplyAnswer::Go) => self.choose().await,
             (Some(Step::Wait { .. }), ReplyAnswer::Go) => {
-                self.claim_proven().await?;
+                self.claim_known().await?;
                 self.ask(Answer::Poll {}).await
             }
             (Some(_), ReplyAnswer::Go) => Ok(Progress::Next {
@@ -121,7 +124,7 @@ impl Attempt<'_> {
                 binding: None,
             }),
             (Some(Step::Challenge { .. }), ReplyAnswer::Browser(response)) => {
-                self.claim_proven().await?;
+                self.claim_known().await?;
                 self.ask(Answer::Browser { response }).await
             }
             (Some(Step::Prompt { form }), ReplyAnswer::Action(action)) => {
@@ -132,7 +135,7 @@ impl Attempt<'_> {
                         "There is no such button.",
                     )]));
                 }
-                self.claim_proven().await?;
+                self.claim_known().await?;
                 self.ask(Answer::Action { action }).await
             }
             (Some(Step::Prompt { .. }), ReplyAnswer::Fields(values)) => self.fields(values).await,
@@ -161,7 +164,7 @@ impl Attempt<'_> {
 
     /// Begins a provider that begins when it is chosen.
     async fn choose(mut self) -> Result<Progress> {
-        self.claim_proven().await?;
+        self.claim_known().await?;
         let oauth_state = Token::generate(self.platform.environment());
         let subject = self.subject();
         let call = start::call(
@@ -172,15 +175,15 @@ impl Attempt<'_> {
             self.client,
         )
         .with_callback(oauth_state.expose());
-        let turn = if start::sets_up(self.found.flow.phase) {
-            start::begin(&self.found.flow, self.configured, &call).await?
-        } else {
-            self.configured
-                .provider
-                .begin(&call.context(), Entry::Chosen {})
-                .await?
-        };
-        self.follow(turn, Some(oauth_state)).await
+        let mut turn = start::begin(&self.found.flow, self.configured, &call).await?;
+        if !turn.effects.is_empty() {
+            tracing::error!(provider = %self.configured.id, "beginning has effects: ignored");
+            turn.effects.clear();
+        }
+        match turn.step {
+            Step::Proven { .. } | Step::Enrolled {} => self.refuse("proven_by_beginning").await,
+            _ => self.follow(turn, oauth_state).await,
+        }
     }
 
     fn subject(&self) -> Option<(Tenant, User)> {
@@ -199,9 +202,8 @@ impl Attempt<'_> {
             self.reserve().await?;
         }
         let state = self.open_offer()?.state.clone();
-        let oauth_state = (!self.configured.description.inline)
-            .then(|| Token::generate(self.platform.environment()));
-        let turn = self.resume(state, answer, oauth_state.as_ref()).await;
+        let oauth_state = Token::generate(self.platform.environment());
+        let turn = self.resume(state, answer, &oauth_state).await;
         let turn = match turn {
             Ok(turn) => turn,
             Err(error) => {
@@ -217,12 +219,7 @@ impl Attempt<'_> {
         }
     }
 
-    async fn resume(
-        &self,
-        state: State,
-        answer: Answer,
-        oauth_state: Option<&Token>,
-    ) -> Result<Turn> {
+    async fn resume(&self, state: State, answer: Answer, oauth_state: &Token) -> Result<Turn> {
         let flow = &self.found.flow;
         let mut call = start::call(self.platform, flow, self.configured, None, self.client);
         if self.claimed.tenant().is_some() {
@@ -233,20 +230,21 @@ impl Attempt<'_> {
             Claimed::Decoy { id, typed, .. } => call.of_decoy(*id, typed),
             Claimed::Nobody { .. } => call,
         };
-        if let Some(oauth_state) = oauth_state {
-            call = call.with_callback(oauth_state.expose());
-        }
+        call = call.with_callback(oauth_state.expose());
         resume(self.configured, flow.phase, &call, state, answer).await
     }
 
     /// Acts on a provider's turn.
-    async fn follow(mut self, turn: Turn, oauth_state: Option<Token>) -> Result<Progress> {
+    async fn follow(mut self, turn: Turn, oauth_state: Token) -> Result<Progress> {
         match turn.step {
             Step::Invalid { errors } => {
                 self.refund().await?;
                 Ok(self.invalid(errors))
             }
             Step::Refused { reason } => self.refuse(&reason).await,
+            Step::Proven { .. } if start::sets_up(self.found.flow.phase) => {
+                self.refuse("nothing_to_prove").await
+            }
             Step::Proven { proof } => self.prove(proof, turn.effects).await,
             Step::Enrolled {} => self.enrolled(turn.effects).await,
             step => {
@@ -263,15 +261,16 @@ impl Attempt<'_> {
         step: Step,
         state: State,
         effects: Vec<crate::provider::Effect>,
-        oauth_state: Option<Token>,
+        oauth_state: Token,
     ) -> Result<Progress> {
         let redirects = matches!(step, Step::Redirect { .. });
+        let before = self.found.clone();
         let flow = &mut self.found.flow;
         flow.step = flow::step_id(self.platform.environment());
         flow.active = Some(self.offer);
-        if let Some(tenant) = self.claimed.tenant() {
-            flow.tenant = Some(flow::FlowTenant::from(tenant));
-        }
+        // Kept for the next answer and shown to nobody: a stranger must not learn
+        // from this step who exists, and where.
+        flow.claim = self.claimed.to_keep();
         if let Some(offer) = flow.offers.get_mut(self.offer) {
             offer.state = state;
             offer.shown = Some(step);
@@ -281,7 +280,8 @@ impl Attempt<'_> {
             .tenant_id()
             .map_or(Scope::Platform, Scope::Tenant);
         let mut unit = self.platform.write(scope).await?;
-        if let (Scope::Tenant(tenant), false) = (scope, effects.is_empty()) {
+        let effective = !effects.is_empty() && self.may_have_effects(unit.as_mut()).await?;
+        if let (Scope::Tenant(tenant), true) = (scope, effective) {
             let user = self.subject().map(|(_, user)| user.id);
             let place = (tenant, user);
             let provider = &self.configured.id;
@@ -290,12 +290,13 @@ impl Attempt<'_> {
             match applied {
                 Err(error) if is_lost_effect(&error) => {
                     unit.rollback().await?;
+                    self.found = before;
                     return self.refuse("used_up").await;
                 }
                 other => other?,
             }
         }
-        if let (true, Some(oauth_state)) = (redirects, oauth_state) {
+        if redirects {
             super::callback::remember(self.platform, unit.as_mut(), &self.found, &oauth_state)
                 .await?;
         }
@@ -307,6 +308,20 @@ impl Attempt<'_> {
         })
     }
 
+    /// Whether a step's effects are applied before anything is proven: not for a
+    /// decoy, nor for somebody who may not sign in. Nobody can tell from the answer.
+    async fn may_have_effects(&self, unit: &mut dyn UnitOfWork) -> Result<bool> {
+        match &self.claimed {
+            Claimed::User(found) => {
+                let now = self.platform.now();
+                let obstacle = sign_in_obstacle(unit, &found.0, &found.1, now).await?;
+                Ok(obstacle.is_none())
+            }
+            Claimed::Decoy { .. } => Ok(false),
+            Claimed::Nobody { .. } => Ok(true),
+        }
+    }
+
     pub(crate) fn invalid(&self, errors: Vec<FieldError>) -> Progress {
         Progress::Invalid {
             view: view(self.platform, &self.found),
@@ -315,20 +330,34 @@ impl Attempt<'_> {
     }
 
     /// The answer was wrong. The reason goes to the audit log only.
-    pub(crate) async fn refuse(self, reason: &str) -> Result<Progress> {
+    pub(crate) async fn refuse(mut self, reason: &str) -> Result<Progress> {
         let tenant = self.claimed.tenant_id();
         let scope = tenant.map_or(Scope::Platform, Scope::Tenant);
         let mut event = self
             .platform
             .event(&anonymous(self.client), tenant, "session.start")
-            .refused(reason)
+            .refused(plain_reason(reason))
             .changing("provider", None, Some(self.configured.id.to_string()));
         if let Claimed::User(found) = &self.claimed {
             event = event.about(found.1.id);
         }
         let mut unit = self.platform.write(scope).await?;
         unit.audit().append(&event).await?;
+        let shown = self
+            .open_offer()
+            .ok()
+            .and_then(|offer| offer.shown.as_ref());
+        let was_away = matches!(shown, Some(Step::Redirect { .. }));
+        if was_away {
+            // The way back is used up, so every way is opened anew.
+            let flow = &mut self.found.flow;
+            flow.go_to(self.platform.environment(), flow.phase);
+            self.found.version = flow::save(self.platform, unit.as_mut(), &self.found).await?;
+        }
         unit.commit().await?;
+        if was_away {
+            ensure_open(self.platform, &mut self.found, self.client).await?;
+        }
         Ok(Progress::Refused {
             view: view(self.platform, &self.found),
             hold_until: None,
@@ -368,51 +397,15 @@ impl Attempt<'_> {
         }
         Ok(())
     }
+}
 
-    /// Whom the flow is about already.
-    pub(crate) async fn claim_proven(&mut self) -> Result<()> {
-        self.claimed = match start::subject(self.platform, &self.found.flow).await? {
-            Some(found) => Claimed::User(Box::new(found)),
-            None => Claimed::Nobody {
-                tenant: self.flow_tenant().await?,
-            },
-        };
-        Ok(())
-    }
-
-    pub(crate) async fn flow_tenant(&self) -> Result<Option<Tenant>> {
-        match self.found.flow.tenant_id() {
-            None => Ok(None),
-            Some(id) => find_tenant(self.platform, id).await,
-        }
-    }
-
-    /// Whom the answer is about: who is proven already, or whoever is named.
-    async fn claim(
-        &self,
-        form: &Form,
-        values: &BTreeMap<String, Secret>,
-        named_tenant: Option<&Secret>,
-    ) -> Result<Claimed> {
-        if let Some(found) = start::subject(self.platform, &self.found.flow).await? {
-            return Ok(Claimed::User(Box::new(found)));
-        }
-        let tenant = match named_tenant.filter(|_| self.found.flow.tenant.is_none()) {
-            None => self.flow_tenant().await?,
-            Some(name) => {
-                let named = crate::service::TenantRef::parse(name.expose().trim());
-                match self.platform.tenants().find(&named).await? {
-                    Some(tenant) => Some(tenant),
-                    // An unknown tenant looks like an unknown name in a known one.
-                    None => return Ok(decoy(self.platform, None, identifier(form, values))),
-                }
-            }
-        };
-        let Some(typed) = identifier(form, values) else {
-            return Ok(Claimed::Nobody { tenant });
-        };
-        find_user(self.platform, tenant, typed).await
-    }
+/// What a provider says for the audit log, if it is the short word it has to be.
+fn plain_reason(reason: &str) -> &str {
+    let plain = (1..=64).contains(&reason.len())
+        && reason
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if plain { reason } else { "malformed_reason" }
 }
 
 pub(crate) async fn resume(
@@ -431,70 +424,6 @@ pub(crate) async fn resume(
             .provider
             .resume(&call.context(), state, answer)
             .await
-    }
-}
-
-fn identifier<'a>(form: &Form, values: &'a BTreeMap<String, Secret>) -> Option<&'a str> {
-    let field = form
-        .fields
-        .iter()
-        .find(|field| field.role == Role::Identifier)?;
-    values.get(&field.name).map(|value| value.expose().trim())
-}
-
-async fn find_tenant(platform: &Platform, id: TenantId) -> Result<Option<Tenant>> {
-    let mut unit = platform.read(Scope::Tenant(id)).await?;
-    let tenant = unit.tenants().by_id(id).await?;
-    unit.rollback().await?;
-    Ok(tenant)
-}
-
-/// The user of this name, in a tenant or, if only one tenant has it, anywhere.
-async fn find_user(platform: &Platform, tenant: Option<Tenant>, typed: &str) -> Result<Claimed> {
-    let login = NameKey::of(typed);
-    let mut unit = platform.read(Scope::Platform).await?;
-    let place = match &tenant {
-        Some(tenant) => Some(tenant.id),
-        None => match unit.users().candidates(&login).await?.as_slice() {
-            [(tenant, _)] => Some(*tenant),
-            _ => None,
-        },
-    };
-    let found = match place {
-        None => None,
-        Some(place) => {
-            unit.enter(place).await?;
-            let tenant = unit.tenants().by_id(place).await?;
-            let user = unit.users().by_login(&login).await?;
-            tenant.zip(user)
-        }
-    };
-    unit.rollback().await?;
-    Ok(match found {
-        Some(found) => Claimed::User(Box::new(found)),
-        None => decoy(platform, tenant, Some(typed)),
-    })
-}
-
-/// A stand-in for a name that nobody has: the same one each time.
-fn decoy(platform: &Platform, tenant: Option<Tenant>, typed: Option<&str>) -> Claimed {
-    let typed = typed.unwrap_or_default();
-    let key = NameKey::of(typed);
-    let tenant_bytes = tenant.as_ref().map(|t| *t.id.as_uuid().as_bytes());
-    let hash = TokenHash::of_parts([
-        b"decoy".as_slice(),
-        platform.origin().as_str().as_bytes(),
-        tenant_bytes.as_ref().map_or(&[][..], |bytes| bytes),
-        key.as_str().as_bytes(),
-    ]);
-    let mut bytes = [0; 16];
-    for (to, from) in bytes.iter_mut().zip(hash.as_bytes()) {
-        *to = *from;
-    }
-    Claimed::Decoy {
-        tenant,
-        id: UserId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid()),
-        typed: typed.to_owned(),
     }
 }
 

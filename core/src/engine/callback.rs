@@ -101,13 +101,14 @@ impl SignIn<'_> {
             device,
             claimed: Claimed::Nobody { tenant: None },
             lanes: None,
+            changes: Vec::new(),
         })
     }
 }
 
 impl Attempt<'_> {
     async fn callback(mut self, parameters: BTreeMap<String, Secret>) -> Result<Progress> {
-        self.claim_proven().await?;
+        self.claim_known().await?;
         self.ask(Answer::Callback { parameters }).await
     }
 }

@@ -15,6 +15,8 @@
 //! | `flow` | the document, how it is stored and found again |
 //! | `start` | begins flows |
 //! | `answer` | takes answers: checks them, counts tries, calls the provider |
+//! | `claim` | finds out whom an answer is about |
+//! | `sign_up` | makes accounts |
 //! | `advance` | applies a proof, and ends the flow with a session |
 //! | `outstanding` | what has to be proven or done before a session |
 //! | `view` | what a client sees of a flow |
@@ -22,9 +24,11 @@
 mod advance;
 mod answer;
 mod callback;
+mod claim;
 mod device;
 mod flow;
 mod outstanding;
+mod sign_up;
 mod start;
 mod starts;
 mod view;
@@ -208,5 +212,17 @@ impl Claimed {
 
     pub(crate) fn tenant_id(&self) -> Option<TenantId> {
         self.tenant().map(|tenant| tenant.id)
+    }
+
+    /// What the flow keeps of it until the next answer.
+    pub(crate) fn to_keep(&self) -> Option<flow::FlowClaim> {
+        match self {
+            Self::User(found) => Some(flow::FlowClaim::User(found.0.id, found.1.id)),
+            Self::Decoy { typed, .. } => Some(flow::FlowClaim::Decoy {
+                tenant: self.tenant_id(),
+                typed: typed.clone(),
+            }),
+            Self::Nobody { .. } => self.tenant_id().map(flow::FlowClaim::Tenant),
+        }
     }
 }

@@ -21,9 +21,6 @@ pub(crate) enum Next {
     Impossible(&'static str),
 }
 
-/// The duty to choose a new credential.
-pub(crate) const CHANGE_CREDENTIAL: &str = "change-credential";
-
 pub(crate) async fn outstanding(
     platform: &Platform,
     unit: &mut dyn UnitOfWork,
@@ -34,16 +31,19 @@ pub(crate) async fn outstanding(
         return Ok(Next::Do(Phase::First));
     };
     let enrolled = second_factors(platform, unit, user, &first.factor.provider).await?;
-    let is_proven = |configured: &Configured| {
+    // Whoever has just set a factor up is not asked for it again. It is no proof
+    // for all that: everything demanded was proven before.
+    let is_confirmed = |configured: &Configured| {
         let mut proofs = flow.proofs.iter();
         proofs.any(|proof| proof.factor.provider == configured.id)
+            || flow.set_up.contains(&configured.id)
     };
     // What somebody set up only to confirm sign-ins is demanded; what can also
     // start one is an alternative, and asked for only to make up two factors.
     let demanded = enrolled
         .iter()
         .any(|configured| !configured.description.first_step);
-    if demanded && !enrolled.iter().any(|configured| is_proven(configured)) {
+    if demanded && !enrolled.iter().any(|configured| is_confirmed(configured)) {
         return Ok(Next::Do(Phase::Second));
     }
     let classes = flow.classes();
@@ -57,18 +57,14 @@ pub(crate) async fn outstanding(
             Next::Impossible("no_second_factor")
         });
     }
-    let change_due = user.must_change.is_some()
-        && !flow
-            .duties_done
-            .iter()
-            .any(|duty| duty == CHANGE_CREDENTIAL);
-    if change_due {
+    if user.must_change.is_some() {
         return Ok(match changeable(platform, flow) {
             Some(_) => Next::Do(Phase::ChangeCredential),
             None => Next::Impossible("credential_cannot_be_changed"),
         });
     }
-    if flow.intent == Intent::Enrol && !flow.enrolled {
+    let is_set_up = |target| flow.set_up.contains(target);
+    if flow.intent == Intent::Enrol && !flow.target.as_ref().is_some_and(is_set_up) {
         return Ok(Next::Do(Phase::Enrol));
     }
     Ok(Next::Session)

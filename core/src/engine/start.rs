@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Platform, Result,
     access::{Caller, Resource, action},
-    model::{ClientFacts, Tenant, User},
+    model::{ClientFacts, EffectiveSettings, Tenant, User},
     provider::{Configured, Entry, Intent, Step, Turn},
     service::ProviderCall,
     storage::Scope,
@@ -77,12 +77,7 @@ impl SignIn<'_> {
                     .tenant_id()
                     .ok_or_else(|| Error::invalid("tenant", "name the tenant to sign up in"))?;
                 let settings = self.0.tenants().public_settings(tenant).await?;
-                if !settings.registration_enabled {
-                    return Err(Error::new(
-                        ErrorKind::Denied,
-                        "this organisation does not let people register themselves",
-                    ));
-                }
+                ensure_registration(&settings)?;
                 flow.sign_up = SignUpRules {
                     email_required: settings.registration_email_required,
                     display_name_required: settings.registration_display_name_required,
@@ -103,6 +98,7 @@ impl SignIn<'_> {
                     .authorise(&caller, action::ACCOUNT_CREDENTIALS, &own)?;
                 flow.tenant = Some(FlowTenant::from(&session.tenant));
                 flow.subject = Some((session.tenant.id, session.user.id));
+                flow.epoch = Some(session.session.credential_epoch);
                 flow.session = Some(session.session.id);
                 flow.target.clone_from(&start.target);
                 if start.intent == Intent::Enrol && enrol_target(self.0, flow).is_none() {
@@ -137,6 +133,17 @@ impl SignIn<'_> {
         unit.flows().delete(&found.handle).await?;
         unit.commit().await
     }
+}
+
+/// Refuses where people may not register themselves.
+pub(crate) fn ensure_registration(settings: &EffectiveSettings) -> Result<()> {
+    if settings.registration_enabled {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Denied,
+        "this organisation does not let people register themselves",
+    ))
 }
 
 /// Opens the flow's step, if that has not been done, and stores it.

@@ -102,7 +102,8 @@ pub trait Provider: Send + Sync + 'static {
 /// Setting a provider up for a user, and taking that back.
 #[async_trait]
 pub trait Enrolment: Send + Sync {
-    /// Shows the first step of setting it up for the context's subject.
+    /// Shows the first step of setting it up for the context's subject. For
+    /// [`Intent::SignUp`] there is none yet: who it will be comes with the answer.
     async fn begin(&self, context: &Context<'_>) -> Result<Turn>;
 
     /// Takes the answer; the last turn is [`Step::Enrolled`] with the effects

@@ -61,6 +61,28 @@ impl Platform {
 }
 
 impl Remaining {
+    /// Makes sure that a user who was no administrator when that was looked at
+    /// did not become one since. The user's row must be held.
+    pub(crate) fn confirm(self, grants: &[Grant]) -> Result<()> {
+        if self.marker.is_none() && grants.contains(&Grant::PlatformAdministrator) {
+            return Err(Error::stale("user"));
+        }
+        Ok(())
+    }
+
+    /// The same for a whole tenant, in a platform unit.
+    pub(crate) async fn confirm_tenant(
+        self,
+        unit: &mut dyn UnitOfWork,
+        tenant: TenantId,
+    ) -> Result<()> {
+        let holders = unit.users().holders(Grant::PlatformAdministrator).await?;
+        if self.marker.is_none() && holders.iter().any(|holder| holder.0 == tenant) {
+            return Err(Error::stale("tenant"));
+        }
+        Ok(())
+    }
+
     /// Holds the proof in a platform unit that is about to make the change.
     pub(crate) async fn hold(self, unit: &mut dyn UnitOfWork) -> Result<()> {
         if let Some(version) = self.marker {

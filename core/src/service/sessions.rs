@@ -47,7 +47,14 @@ impl<'a> Sessions<'a> {
 
     async fn read(&self, hash: &TokenHash) -> Result<Option<CheckedSession>> {
         let mut unit = self.0.read(Scope::Platform).await?;
-        let session = unit.sessions().by_token(hash).await?;
+        let mut session = unit.sessions().by_token(hash).await?;
+        if let Some(session) = &mut session {
+            // It may have been used here since its row was last written.
+            let used = self.0.table().last_active(hash, session.id);
+            session.last_active_at = used.map_or(session.last_active_at, |used| {
+                used.max(session.last_active_at)
+            });
+        }
         let Some(session) = session.filter(|session| session.is_valid_at(self.0.now())) else {
             unit.rollback().await?;
             return Ok(None);
@@ -291,7 +298,8 @@ pub(crate) struct NewSession<'a> {
     pub(crate) client: &'a ClientFacts,
 }
 
-/// Makes a session in a unit of its tenant. The user's row must be held.
+/// Makes a session in a unit of its tenant; answers also what this changes for
+/// others. The user's row must be held.
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] when the user has as many sessions as allowed.
@@ -299,11 +307,12 @@ pub(crate) async fn start_session(
     platform: &Platform,
     unit: &mut dyn UnitOfWork,
     new: NewSession<'_>,
-) -> Result<(Token, Session)> {
+) -> Result<(Token, Session, Vec<Change>)> {
     let now = platform.now();
     let settings = platform.effective_settings(unit, new.tenant.id).await?;
+    let mut replaced = Vec::new();
     if let Some(limit) = settings.session_limit {
-        make_room(
+        replaced = make_room(
             platform,
             unit,
             new.user.id,
@@ -333,7 +342,7 @@ pub(crate) async fn start_session(
         ended: None,
     };
     unit.sessions().create(&session).await?;
-    Ok((token, session))
+    Ok((token, session, replaced))
 }
 
 async fn make_room(
@@ -342,7 +351,7 @@ async fn make_room(
     user: UserId,
     limit: u32,
     at_limit: AtLimit,
-) -> Result<()> {
+) -> Result<Vec<Change>> {
     let now = platform.now();
     let filter = SessionFilter {
         user: Some(user),
@@ -352,7 +361,7 @@ async fn make_room(
     let held = unit.sessions().count(&filter).await?;
     let over = (held + 1).saturating_sub(u64::from(limit));
     if over == 0 {
-        return Ok(());
+        return Ok(Vec::new());
     }
     if at_limit == AtLimit::Refuse {
         return Err(Error::refused(
@@ -361,6 +370,7 @@ async fn make_room(
     }
     let mut sessions = unit.sessions().list(&filter, Page::first(10_000)).await?;
     sessions.sort_by_key(|session| (session.last_active_at, session.id));
+    let mut changes = Vec::new();
     let count = usize::try_from(over).unwrap_or(usize::MAX);
     for session in sessions.iter().take(count) {
         let end = SessionEnd {
@@ -368,13 +378,12 @@ async fn make_room(
             reason: EndReason::Replaced,
         };
         unit.sessions().end(session.id, end).await?;
-        unit.announce(Change {
+        changes.push(Change {
             tenant: session.tenant,
             what: Changed::Session(session.id),
-        })
-        .await?;
+        });
     }
-    Ok(())
+    Ok(changes)
 }
 
 /// Ends sessions in a unit of their tenant; answers how many.

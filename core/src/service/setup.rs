@@ -145,6 +145,10 @@ impl<'a> SetUp<'a> {
         unit.commit().await?;
 
         let version = self.pending_version(&new.token).await?;
+        // Whoever has the right token guesses nothing, however weak the password.
+        let mut unit = self.0.write(Scope::Platform).await?;
+        lanes.refund(unit.as_mut(), self.0.limits()).await?;
+        unit.commit().await?;
         let (tenant, user) = self.first(&new)?;
         let (provider, effects) = enrol_secret(self.0, &tenant, &user, &new.password).await?;
         let credential = (provider, effects);

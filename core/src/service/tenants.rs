@@ -238,6 +238,7 @@ impl<'a> Tenants<'a> {
         let until = new_lock.until.map(|until| until.to_string());
         let mut unit = self.0.write(Scope::Platform).await?;
         remains.hold(unit.as_mut()).await?;
+        remains.confirm_tenant(unit.as_mut(), id).await?;
         let mut tenant = current(unit.as_mut(), id, None).await?;
         tenant.lock = Some(new_lock);
         let tenant = unit.tenants().update(&tenant).await?;
@@ -302,6 +303,7 @@ impl<'a> Tenants<'a> {
         self.end_all_for_delete(caller, id, how).await?;
         let mut unit = self.0.write(Scope::Platform).await?;
         remains.hold(unit.as_mut()).await?;
+        remains.confirm_tenant(unit.as_mut(), id).await?;
         // The version was checked before the sessions were ended.
         let tenant = current(unit.as_mut(), id, how.version).await?;
         unit.tenants().delete(id, tenant.version).await?;
@@ -322,8 +324,12 @@ impl<'a> Tenants<'a> {
         id: TenantId,
         how: DeleteTenant,
     ) -> Result<()> {
-        let mut unit = self.0.write(Scope::Tenant(id)).await?;
+        let mut unit = self.0.write(Scope::Platform).await?;
         current(unit.as_mut(), id, how.version).await?;
+        if !unit.tenants().descendants(id).await?.is_empty() {
+            return Err(Error::refused("the tenant has sub-tenants"));
+        }
+        unit.enter(id).await?;
         let open = SessionFilter {
             valid_at: Some(self.0.now()),
             ..SessionFilter::default()

@@ -4,6 +4,7 @@ use super::{Listed, NewLock, apply_effects, enrol_secret};
 use crate::{
     Error, Platform, Result,
     access::{Caller, Resource, action},
+    limits::Lanes,
     model::{
         DisplayName, Email, EndReason, Grant, Lock, MustChange, NameKey, TenantId, User, UserId,
         UserName, UserStatus,
@@ -137,10 +138,10 @@ impl<'a> Users<'a> {
         let mut unit = self.0.read(Scope::Tenant(tenant)).await?;
         let found = unit.tenants().by_id(tenant).await?;
         // A taken name is told before any work is done for a password.
-        let taken = unit.users().by_login(&user.user_name.key()).await?;
+        let namesake = unit.users().by_login(&user.user_name.key()).await?;
         unit.rollback().await?;
         let found = found.ok_or_else(|| Error::not_found("tenant"))?;
-        if taken.is_some_and(|taken| taken.user_name.key() == user.user_name.key()) {
+        if namesake.is_some_and(|other| other.user_name.key() == user.user_name.key()) {
             return Err(taken_name());
         }
         let credential = match password {
@@ -148,7 +149,7 @@ impl<'a> Users<'a> {
             None => None,
         };
         let mut unit = self.0.write(Scope::Tenant(tenant)).await?;
-        unit.users().create(user).await?;
+        unit.users().create(user).await.map_err(taken)?;
         if let Some((provider, effects)) = &credential {
             let place = (tenant, Some(user.id));
             apply_effects(self.0, unit.as_mut(), provider, place, effects).await?;
@@ -252,6 +253,13 @@ impl<'a> Users<'a> {
         remains.hold(unit.as_mut()).await?;
         unit.enter(tenant).await?;
         let old = held(unit.as_mut(), id, version).await?;
+        let place = (tenant, id);
+        let grants = self
+            .still_allowed(caller, action::USER_UPDATE, unit.as_mut(), place)
+            .await?;
+        if deactivates {
+            remains.confirm(&grants)?;
+        }
         let new = patched(&old, patch);
         if new == old {
             unit.rollback().await?;
@@ -308,6 +316,11 @@ impl<'a> Users<'a> {
         remains.hold(unit.as_mut()).await?;
         unit.enter(tenant).await?;
         let mut user = held(unit.as_mut(), id, None).await?;
+        let place = (tenant, id);
+        let grants = self
+            .still_allowed(caller, action::USER_LOCK, unit.as_mut(), place)
+            .await?;
+        remains.confirm(&grants)?;
         user.lock = Some(new_lock);
         let user = unit.users().update(&user).await?;
         if !lock.keep_sessions {
@@ -324,7 +337,8 @@ impl<'a> Users<'a> {
         Ok(user)
     }
 
-    /// Unlocks a user; one that is not locked stays as it is.
+    /// Unlocks a user, and lets the user try again at once after too many wrong
+    /// answers; one that is not locked stays as it is.
     ///
     /// # Errors
     /// As [`Platform::authorise`]; [`crate::ErrorKind::NotFound`].
@@ -333,16 +347,27 @@ impl<'a> Users<'a> {
             .await?;
         let mut unit = self.0.write(Scope::Tenant(tenant)).await?;
         let mut user = held(unit.as_mut(), id, None).await?;
-        if user.lock.take().is_none() {
+        let place = (tenant, id);
+        self.still_allowed(caller, action::USER_LOCK, unit.as_mut(), place)
+            .await?;
+        let mut freed = false;
+        for configured in self.0.providers().providers() {
+            freed |= Lanes::forget(unit.as_mut(), place, &configured.id).await?;
+        }
+        let was_locked = user.lock.take().is_some();
+        if !was_locked && !freed {
             unit.rollback().await?;
             return Ok(user);
         }
-        let user = unit.users().update(&user).await?;
+        if was_locked {
+            user = unit.users().update(&user).await?;
+        }
         let event = self
             .0
             .event(caller, Some(tenant), "user.unlock")
             .about(id)
-            .changing("locked", Some("true".to_owned()), None);
+            .changing("locked", was_locked.then(|| "true".to_owned()), None)
+            .changing("tries", freed.then(|| "counted".to_owned()), None);
         unit.audit().append(&event).await?;
         self.0.commit(unit, &[changed(tenant, id)]).await?;
         Ok(user)
@@ -370,6 +395,11 @@ impl<'a> Users<'a> {
         remains.hold(unit.as_mut()).await?;
         unit.enter(tenant).await?;
         let user = held(unit.as_mut(), id, version).await?;
+        let place = (tenant, id);
+        let grants = self
+            .still_allowed(caller, action::USER_DELETE, unit.as_mut(), place)
+            .await?;
+        remains.confirm(&grants)?;
         end_all(self.0, unit.as_mut(), id).await?;
         unit.users().delete(id, user.version).await?;
         let event = self
@@ -410,6 +440,13 @@ impl<'a> Users<'a> {
         remains.hold(unit.as_mut()).await?;
         unit.enter(tenant).await?;
         held(unit.as_mut(), id, None).await?;
+        let place = (tenant, id);
+        let grants = self
+            .still_allowed(caller, action::USER_GRANT, unit.as_mut(), place)
+            .await?;
+        if takes {
+            remains.confirm(&grants)?;
+        }
         let changes = unit.users().set_grant(id, grant, given).await?;
         let grants = unit.users().grants(id).await?;
         if !changes {
@@ -448,6 +485,21 @@ impl<'a> Users<'a> {
         let resource = Resource::user(tenant, id).with_grants(grants);
         self.0.authorise(caller, action, &resource)?;
         Ok(resource)
+    }
+
+    /// The same once more while the user's row is held: somebody may have been
+    /// granted more since. Answers what the user is granted.
+    async fn still_allowed(
+        &self,
+        caller: &Caller,
+        action: &str,
+        unit: &mut dyn UnitOfWork,
+        (tenant, id): (TenantId, UserId),
+    ) -> Result<Vec<Grant>> {
+        let grants = unit.users().grants(id).await?;
+        let resource = Resource::user(tenant, id).with_grants(grants.clone());
+        self.0.authorise(caller, action, &resource)?;
+        Ok(grants)
     }
 }
 

@@ -21,6 +21,7 @@ use super::{Browser, Watched, provider};
 use crate::providers::{Code, Word};
 
 /// What a world is made of, where it differs from the usual.
+#[derive(Default)]
 pub(crate) struct Plan {
     pub(crate) settings: EffectiveSettings,
     pub(crate) limits: LimitPolicy,
@@ -35,16 +36,6 @@ pub(crate) struct World {
     pub(crate) word: Arc<Word>,
     pub(crate) code: Arc<Code>,
     plan: Plan,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self {
-            settings: EffectiveSettings::default(),
-            limits: LimitPolicy::default(),
-            more: Vec::new(),
-        }
-    }
 }
 
 impl World {
@@ -198,7 +189,8 @@ impl World {
         }
     }
 
-    /// A tenant's audit events, oldest first; of no tenant for `None`.
+    /// A tenant's audit events, oldest first; of no tenant for `None`. Those of
+    /// one moment are in no order.
     pub(crate) async fn audit(&self, tenant: Option<TenantId>) -> Vec<AuditEvent> {
         let scope = tenant.map_or(Scope::Platform, Scope::Tenant);
         let mut unit = self.storage.begin(scope, Mode::Read).await.unwrap();
@@ -214,14 +206,24 @@ impl World {
 
     pub(crate) async fn actions(&self, tenant: &Tenant) -> Vec<String> {
         let events = self.audit(Some(tenant.id)).await;
-        events.into_iter().map(|event| event.action).collect()
+        let mut actions: Vec<_> = events.into_iter().map(|event| event.action).collect();
+        actions.sort_unstable();
+        actions
     }
 
-    /// Why sign-ins were refused, oldest first.
+    /// How often something was recorded.
+    pub(crate) async fn count(&self, tenant: &Tenant, action: &str) -> usize {
+        let actions = self.actions(tenant).await.into_iter();
+        actions.filter(|recorded| recorded == action).count()
+    }
+
+    /// Why sign-ins were refused, sorted.
     pub(crate) async fn refusals(&self, tenant: Option<TenantId>) -> Vec<String> {
         let events = self.audit(tenant).await.into_iter();
         let refused = events.filter(|event| event.outcome == Outcome::Refused);
-        refused.filter_map(|event| event.reason).collect()
+        let mut reasons: Vec<_> = refused.filter_map(|event| event.reason).collect();
+        reasons.sort_unstable();
+        reasons
     }
 
     pub(crate) async fn read_user(&self, (tenant, user): (TenantId, UserId)) -> User {

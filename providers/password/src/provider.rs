@@ -263,7 +263,8 @@ impl Provider for PasswordProvider {
 #[async_trait]
 impl Enrolment for PasswordProvider {
     async fn begin(&self, context: &Context<'_>) -> Result<Turn> {
-        if context.facts.subject.is_none() {
+        // Whoever makes an account is not the subject before the form is filled in.
+        if context.facts.subject.is_none() && context.facts.intent != Intent::SignUp {
             return Ok(Turn::refused("no_subject"));
         }
         let records = context.services.subject_records().await?;

@@ -87,10 +87,12 @@ where
 /// The token that a request presents: a bearer token wins over a cookie, since
 /// it was put there on purpose.
 fn presented(app: &App, parts: &Parts) -> Result<Option<Token>, Problem> {
-    if let Some(header) = parts.headers.get(header::AUTHORIZATION) {
+    let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
+    if let Some(header) = headers.next() {
         let token = header
             .to_str()
             .ok()
+            .filter(|_| headers.next().is_none())
             .and_then(|text| text.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .and_then(|(_, token)| Token::parse(token.trim()));

@@ -36,8 +36,11 @@ impl Cookies {
         };
         for line in headers.get_all(header::COOKIE) {
             cookies.any = true;
-            let Ok(line) = line.to_str() else { continue };
-            for pair in line.split(';') {
+            for pair in line.as_bytes().split(|byte| *byte == b';') {
+                // Somebody else's may hold any bytes; ours are ASCII.
+                let Ok(pair) = str::from_utf8(pair) else {
+                    continue;
+                };
                 let Some((name, value)) = pair.trim().split_once('=') else {
                     continue;
                 };

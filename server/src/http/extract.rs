@@ -1,6 +1,8 @@
 //! Reading requests: what cannot be read is a problem that says what was wrong,
 //! and unknown fields are refused.
 
+use std::{fmt, marker::PhantomData};
+
 use axum::{
     Json,
     extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::JsonRejection},
@@ -8,7 +10,10 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatelodge_core::{Platform, seal::SealContext, storage::Page};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use uuid::Uuid;
 
 use super::problem::{Code, Problem};
@@ -25,11 +30,47 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(body)) => Ok(Self(body)),
+        match Json::<Object<T>>::from_request(request, state).await {
+            Ok(Json(Object(body))) => Ok(Self(body)),
             Err(rejection) => Err(body_problem(&rejection)),
         }
     }
+}
+
+/// A JSON object. The decoder would take an array for it too, and set fields by
+/// their place.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object(deserializer).map(Self)
+    }
+}
+
+/// Reads an object and nothing else, for a field that holds one.
+///
+/// # Errors
+/// What the deserializer says.
+pub fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct OfMap<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for OfMap<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(OfMap(PhantomData))
 }
 
 fn body_problem(rejection: &JsonRejection) -> Problem {
@@ -122,9 +163,17 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get(header::IF_MATCH) else {
+        let wrong = || {
+            Problem::new(Code::InvalidRequest)
+                .detail("`If-Match` takes one `ETag` as it was received, such as `\"3\"`")
+        };
+        let mut values = parts.headers.get_all(header::IF_MATCH).iter();
+        let Some(value) = values.next() else {
             return Ok(Self(None));
         };
+        if values.next().is_some() {
+            return Err(wrong());
+        }
         let text = value.to_str().unwrap_or_default().trim();
         if text == "*" {
             return Ok(Self(None));
@@ -132,11 +181,10 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         let version = text
             .strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'))
-            .and_then(|text| text.parse().ok());
-        version.map(|version| Self(Some(version))).ok_or_else(|| {
-            Problem::new(Code::InvalidRequest)
-                .detail("`If-Match` takes one `ETag` as it was received, such as `\"3\"`")
-        })
+            .and_then(|text| text.parse().ok())
+            // Only as it was given out: no sign, no leading zero.
+            .filter(|version| etag(*version).1.as_bytes() == text.as_bytes());
+        version.map(|version| Self(Some(version))).ok_or_else(wrong)
     }
 }
 
@@ -197,7 +245,8 @@ impl Paging {
 
 const CURSOR: &str = "cursor";
 
-/// Where a list goes on: sealed, so that nobody can make one up.
+/// Where a list goes on: sealed, so that nobody can make one up. `list` names
+/// the kind of list and the tenant or user whose it is.
 ///
 /// # Errors
 /// What the key ring says.

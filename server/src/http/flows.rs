@@ -31,11 +31,10 @@ const FLOW_AGE: Duration = Duration::from_secs(600);
 const DEVICE_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// A flow.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct FlowJson {
     /// Id, state, intent, tenant, expiry and the step that is asked now.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
     pub view: FlowView,
     /// The session, once the flow is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,9 +90,13 @@ pub fn handle(app: &App, headers: &HeaderMap, flow: &str) -> Result<FlowHandle, 
 /// The same, from cookies already read.
 pub fn handle_from(cookies: &Cookies, flow: &str) -> FlowHandle {
     let binding = cookies.value(&cookies::flow_name(flow));
+    // With the token transport the id is the secret, and cookies mean nothing.
+    let by_token = Token::parse(flow).is_some();
     FlowHandle {
         id: flow.to_owned(),
-        binding: binding.and_then(|value| Token::parse(value.expose())),
+        binding: binding
+            .filter(|_| !by_token)
+            .and_then(|value| Token::parse(value.expose())),
     }
 }
 

@@ -66,15 +66,20 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
 
 /// Pages are what people open; everything else is read by programs.
 fn is_page(path: &str) -> bool {
-    !(path.starts_with("/api/")
-        || path == "/openapi.json"
-        || path == "/healthz"
-        || path == "/readyz")
+    !(path.starts_with("/api/") || path == "/openapi.json" || is_probe(path))
+}
+
+fn is_probe(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz")
 }
 
 /// The checks before anything is looked up.
 fn admit(app: &App, request: &Request) -> Result<bool, Problem> {
     let headers = request.headers();
+    // Whoever watches the server knows it by its machine's address.
+    if is_safe(request.method()) && is_probe(request.uri().path()) {
+        return Ok(false);
+    }
     let host = host(request.uri(), headers).unwrap_or_default();
     if !app.policy().host_is_ours(host) {
         return Err(Problem::new(Code::Misdirected)
@@ -178,6 +183,7 @@ fn empty_errors(app: &App, response: Response, is_page: bool, request_id: &str) 
         404 if bare => Code::NotFound,
         405 if bare => Code::MethodNotAllowed,
         408 | 503 if bare => Code::Timeout,
+        500 if bare => Code::InternalError,
         _ => return response,
     };
     let allow = response.headers().get(header::ALLOW).cloned();
@@ -233,9 +239,24 @@ fn finish(app: &App, response: &mut Response, request_id: &str) {
     }
 }
 
+/// A method that nobody serves has no series of its own: clients could make
+/// any number of them.
+fn method_label(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => method.as_str(),
+        _ => "other",
+    }
+}
+
 fn record(method: &Method, route: &str, status: u16, begun: Instant) {
     let labels = [
-        ("method", method.as_str().to_owned()),
+        ("method", method_label(method).to_owned()),
         ("route", route.to_owned()),
         ("status", status.to_string()),
     ];

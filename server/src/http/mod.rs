@@ -30,7 +30,7 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use self::problem::{Code, Problem, ProblemBody};
+use self::problem::ProblemBody;
 use crate::app::App;
 
 /// What the description says of the API as a whole.
@@ -96,7 +96,8 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(
             |_: Box<dyn std::any::Any + Send>| {
                 tracing::error!("a handler panicked");
-                Problem::new(Code::InternalError).into_response()
+                // The guard gives it the body that fits: a page or a problem.
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
             },
         ))
         .layer(TimeoutLayer::with_status_code(

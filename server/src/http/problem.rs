@@ -163,6 +163,15 @@ impl Problem {
         self
     }
 
+    /// The same about a field that the request calls by another name.
+    #[must_use]
+    pub fn about(mut self, field: &str) -> Self {
+        for error in &mut self.errors {
+            field.clone_into(&mut error.field);
+        }
+        self
+    }
+
     /// Values that are not acceptable.
     pub fn validation(errors: Vec<FieldError>) -> Self {
         let mut problem = Self::new(Code::ValidationFailed);
@@ -236,7 +245,8 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.code == Code::Unauthenticated {
+        // RFC 9110 section 15.5.2: every 401 names a scheme.
+        if self.code.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

@@ -361,7 +361,7 @@ const TEMPLATES: &[(&str, &str)] = &[
         "setup.once",
         "The set-up link works once. After this page it is gone.",
     ),
-    ("setup.submit", "Create and sign in"),
+    ("setup.submit", "Create"),
     // Signed out.
     ("signed_out.title", "You are signed out"),
     (

@@ -14,6 +14,31 @@
 
 mod support;
 
+mod account;
+mod audit;
+mod bodies;
+mod connections;
+mod cookies;
+mod cross_site;
 mod description;
+mod equal_answers;
+mod failures;
+mod flows;
+mod forwarded;
+mod headers;
 mod isolation;
+mod limits;
+mod lists;
+mod logs;
+mod mass_assignment;
 mod matrix;
+mod passwords;
+mod return_to;
+mod revocation;
+mod session;
+mod set_up;
+mod settings;
+mod sign_up;
+mod tenants;
+mod users;
+mod versions;

@@ -124,6 +124,9 @@ async fn opening_the_page_again_goes_on_with_the_flow_that_nobody_answered() {
     let again = browser.get("/t/acme/sign-in").await;
     assert_eq!(first.body, again.body);
     assert_eq!(browser.cookies_like("gl-flow-").len(), 1);
+    world.pass(Duration::from_secs(301));
+    let late = browser.get("/t/acme/sign-in").await;
+    assert_ne!(first.body, late.body, "a flow that soon expires");
     for path in ["/sign-in", "/t/acme/sign-in?return_to=/console"] {
         let other = browser.get(path).await;
         assert_ne!(first.body, other.body, "{path}");

@@ -12,7 +12,7 @@ use gatelodge_core::{
     access::Caller,
     environment::{ManualClock, SeededRandom},
     model::{Grant, ProviderId, Tenant, TenantId, TenantName, User, UserName},
-    provider::Registry,
+    provider::{Provider, Registry},
     seal::MasterKey,
     secret::{Secret, Token},
     service::{InitialCredential, NewTenant, NewUser},
@@ -44,6 +44,14 @@ impl World {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_ways(change, Vec::new()).await
+    }
+
+    /// With more ways to sign in, each offered after the password.
+    pub(crate) async fn with_ways(
+        change: impl FnOnce(&mut Config),
+        ways: Vec<(&str, Arc<dyn Provider>)>,
+    ) -> Self {
         let mut config = Config::default();
         config.limits.network_free_tries = 10_000;
         config.limits.flows_per_network_per_minute = 10_000;
@@ -55,6 +63,11 @@ impl World {
         let table = json!({"threads": 2}).as_object().unwrap().clone();
         let id = ProviderId::new("password").unwrap();
         providers.configure(id, "password", table).unwrap();
+        for (id, provider) in ways {
+            providers
+                .add(ProviderId::new(id).unwrap(), provider)
+                .unwrap();
+        }
         let platform = Platform::open(Parts {
             storage: Arc::new(MemoryStorage::new()),
             environment: Environment::new(clock.clone(), SeededRandom::new(1)),

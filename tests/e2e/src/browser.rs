@@ -24,7 +24,7 @@ const BROWSERS: usize = 2;
 static PLACES: Semaphore = Semaphore::const_new(BROWSERS);
 
 /// What Debian's Chromium needs to run unseen, and what keeps it from talking to anybody on its own account.
-const ARGUMENTS: [&str; 10] = [
+const ARGUMENTS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -34,6 +34,7 @@ const ARGUMENTS: [&str; 10] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-crash-reporter",
     "--window-size=1280,900",
 ];
 
@@ -370,8 +371,10 @@ impl Drop for Browser {
         if std::thread::panicking() && self.driver.is_some() {
             eprintln!("a browser was open at {}", self.origin);
         }
-        // WebDriver closes its session when it is dropped; what is left of Chromium after that is ended here.
-        drop(self.driver.take());
+        // Asking chromedriver to close it could wait for ever here; ending its processes cannot.
+        if let Some(driver) = self.driver.take() {
+            driver.leak().ok();
+        }
         for process in processes_of(self.profile.path()) {
             kill_process(process, Signal::KILL).ok();
         }

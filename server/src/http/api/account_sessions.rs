@@ -29,7 +29,8 @@ pub async fn list_own_sessions(
 ) -> Result<Json<ListJson<SessionJson>>, Problem> {
     let platform = app.platform();
     let checked = requester.signed_in()?;
-    let page = paging.page(platform, LIST, SessionId::from_uuid)?;
+    let list = format!("{LIST} {}", checked.user.id);
+    let page = paging.page(platform, &list, SessionId::from_uuid)?;
     let listed = platform
         .sessions()
         .list_own(&requester.caller, page)
@@ -42,7 +43,7 @@ pub async fn list_own_sessions(
             .collect(),
         next_cursor: listed
             .next
-            .map(|id| cursor(platform, LIST, id.as_uuid()))
+            .map(|id| cursor(platform, &list, id.as_uuid()))
             .transpose()?,
     }))
 }

@@ -1,5 +1,10 @@
+use std::time::Duration;
+
 use axum::{Json, extract::State};
-use gatelodge_core::model::{AuditEventId, AuditFilter};
+use gatelodge_core::{
+    environment::{later, whole_milliseconds},
+    model::{AuditEventId, AuditFilter},
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -62,12 +67,13 @@ pub async fn list_audit_events(
         limit: wanted.limit,
         cursor: wanted.cursor,
     };
-    let page = paging.page(platform, LIST, AuditEventId::from_uuid)?;
+    let list = format!("{LIST} {}", tenant.id);
+    let page = paging.page(platform, &list, AuditEventId::from_uuid)?;
     let filter = AuditFilter {
         action: wanted.action,
         object_id: wanted.object,
-        from: wanted.from,
-        until: wanted.until,
+        from: wanted.from.map(next_millisecond),
+        until: wanted.until.map(next_millisecond),
     };
     let listed = platform
         .audit_log()
@@ -77,7 +83,18 @@ pub async fn list_audit_events(
         items: listed.items.into_iter().map(AuditEventJson::from).collect(),
         next_cursor: listed
             .next
-            .map(|id| cursor(platform, LIST, id.as_uuid()))
+            .map(|id| cursor(platform, &list, id.as_uuid()))
             .transpose()?,
     }))
+}
+
+/// The first whole millisecond from `time` on: entries have no finer times, and
+/// a backend may drop what is finer.
+fn next_millisecond(time: Timestamp) -> Timestamp {
+    let whole = whole_milliseconds(time);
+    if whole < time {
+        later(whole, Duration::from_millis(1))
+    } else {
+        whole
+    }
 }

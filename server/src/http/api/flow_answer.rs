@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use axum::{
     Json,
@@ -10,9 +10,14 @@ use gatelodge_core::{
     engine::{Progress, Reply, ReplyAnswer},
     secret::Secret,
 };
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::flow_schema::Flow;
 use crate::{
     app::App,
     http::{
@@ -43,22 +48,59 @@ pub struct AnswerRequest {
 }
 
 /// A form's values are texts; anything else is a browser API's result.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum AnswerJson {
     Fields(BTreeMap<String, Secret>),
-    Browser(serde_json::Value),
+    Browser(Value),
 }
 
-/// Answer a flow's step. A refused answer is a 401 problem and the step can be
-/// answered again; a value that could never be right is a 422 problem; a step
-/// that is not the current one is a 409 problem.
+impl<'de> Deserialize<'de> for AnswerJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnswerVisitor)
+    }
+}
+
+struct AnswerVisitor;
+
+impl<'de> Visitor<'de> for AnswerVisitor {
+    type Value = AnswerJson;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AnswerJson, A::Error> {
+        let mut values = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let value = map.next_value()?;
+            // Of a name that comes twice nobody knows which value was meant.
+            if values.contains_key(&name) {
+                return Err(A::Error::custom(format!("duplicate field `{name}`")));
+            }
+            values.insert(name, value);
+        }
+        if !values.values().all(Value::is_string) {
+            return Ok(AnswerJson::Browser(Value::Object(values)));
+        }
+        let text = |value| match value {
+            Value::String(text) => Secret::new(text),
+            _ => Secret::default(),
+        };
+        let fields = values.into_iter().map(|(name, value)| (name, text(value)));
+        Ok(AnswerJson::Fields(fields.collect()))
+    }
+}
+
+/// Answer a flow's step.
+///
+/// A refused answer is a 401 problem and the step can be answered again; a
+/// value that could never be right is a 422 problem; a step that is not the
+/// current one is a 409 problem.
 #[utoipa::path(
     post, path = "/api/v1/sign-in/flows/{flow}", operation_id = "answer_flow", tag = "sign-in",
     params(("flow" = String, Path, description = "The flow's id")),
     request_body = AnswerRequest,
     responses(
-        (status = 200, body = FlowJson),
+        (status = 200, body = Flow),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(()),

@@ -1,12 +1,14 @@
 use axum::{Json, extract::State, http::HeaderMap};
+use gatelodge_core::engine::FlowState;
 
+use super::flow_schema::Flow;
 use crate::{
     app::App,
     http::{
         caller::Requester,
         extract::Place,
         flows::{FlowJson, handle},
-        problem::{Problem, ProblemBody},
+        problem::{Code, Problem, ProblemBody},
     },
 };
 
@@ -15,7 +17,7 @@ use crate::{
     get, path = "/api/v1/sign-in/flows/{flow}", operation_id = "read_flow", tag = "sign-in",
     params(("flow" = String, Path, description = "The flow's id")),
     responses(
-        (status = 200, body = FlowJson),
+        (status = 200, body = Flow),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(()),
@@ -32,5 +34,10 @@ pub async fn read_flow(
         .sign_in()
         .view(&handle, requester.client())
         .await?;
+    // Its browser was told to forget the cookie: whoever still has it planted it.
+    if handle.binding.is_some() && view.state == FlowState::Complete {
+        return Err(Problem::new(Code::NotFound)
+            .detail("this sign-in is over or has expired; start again"));
+    }
     Ok(Json(FlowJson::active(view)))
 }

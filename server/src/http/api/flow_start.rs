@@ -13,6 +13,7 @@ use gatelodge_core::{
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::flow_schema::Flow;
 use crate::{
     app::App,
     http::{
@@ -90,7 +91,7 @@ impl From<IntentJson> for Intent {
     post, path = "/api/v1/sign-in/flows", operation_id = "start_flow", tag = "sign-in",
     request_body = StartFlowRequest,
     responses(
-        (status = 201, body = FlowJson),
+        (status = 201, body = Flow),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(()),

@@ -7,6 +7,7 @@ mod audit_events;
 mod flow_answer;
 mod flow_cancel;
 mod flow_read;
+mod flow_schema;
 mod flow_start;
 mod session_end;
 mod session_read;

@@ -3,6 +3,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
+use gatelodge_core::secret::Token;
 
 use crate::{
     app::App,
@@ -34,7 +35,10 @@ pub async fn end_session(
     let cookies = Cookies::read(&headers, app.policy().secure_cookies())?;
     let mut jar = cookies.jar();
     let tag = cookies::tag(tenant);
-    if cookies.value(&cookies::session_name(&tag)).is_some() {
+    // With a bearer token the browser's own session may be another one.
+    let ended = requester.token.as_ref().map(Token::expose);
+    let held = cookies.value(&cookies::session_name(&tag));
+    if held.is_some_and(|held| Some(held.expose()) == ended) {
         jar.remove(&cookies::session_name(&tag));
         jar.remove(cookies::CURRENT);
     }

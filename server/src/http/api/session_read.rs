@@ -1,5 +1,7 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::{Json, extract::State};
-use gatelodge_core::access::Resource;
+use gatelodge_core::{CheckedSession, access::Resource};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,9 +12,12 @@ use crate::{
     http::{
         caller::Requester,
         extract::Parameters,
-        problem::{Problem, ProblemBody},
+        problem::{Code, Problem, ProblemBody},
     },
 };
+
+/// Names in one question.
+const MOST_ASKED: usize = 100;
 
 /// Which permissions to ask about.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -30,9 +35,10 @@ pub struct SessionAnswer {
     session: PresentSession,
     user: PresentUser,
     tenant: PresentTenant,
-    /// For each permission asked about, whether it is held in the own tenant.
+    /// For each permission asked about, whether it is held: in the own tenant
+    /// and, where it is about accounts, on the own one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    permissions: Option<std::collections::BTreeMap<String, bool>>,
+    permissions: Option<BTreeMap<String, bool>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -59,7 +65,9 @@ struct PresentTenant {
     name: String,
 }
 
-/// Who is signed in, by cookie or bearer token. 401 when nobody is.
+/// Who is signed in, by cookie or bearer token.
+///
+/// 401 when nobody is.
 #[utoipa::path(
     get, path = "/api/v1/session", operation_id = "read_session", tag = "session",
     params(Asked),
@@ -74,22 +82,10 @@ pub async fn read_session(
     Parameters(asked): Parameters<Asked>,
 ) -> Result<Json<SessionAnswer>, Problem> {
     let checked = requester.signed_in()?;
-    let permissions = asked.permissions.map(|names| {
-        let own = Resource::tenant(checked.tenant.id);
-        let names = names
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty());
-        names
-            .take(100)
-            .map(|name| {
-                (
-                    name.to_owned(),
-                    app.platform().may(&requester.caller, name, &own),
-                )
-            })
-            .collect()
-    });
+    let permissions = asked
+        .permissions
+        .map(|names| permissions(&app, &requester, checked, &names))
+        .transpose()?;
     let session = &checked.session;
     Ok(Json(SessionAnswer {
         session: PresentSession {
@@ -111,4 +107,29 @@ pub async fn read_session(
         },
         permissions,
     }))
+}
+
+/// What is held of `names`, on what is one's own.
+fn permissions(
+    app: &App,
+    requester: &Requester,
+    checked: &CheckedSession,
+    names: &str,
+) -> Result<BTreeMap<String, bool>, Problem> {
+    let own = Resource::user(checked.tenant.id, checked.user.id);
+    let names: BTreeSet<_> = names
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
+    if names.len() > MOST_ASKED {
+        return Err(Problem::new(Code::InvalidRequest)
+            .detail(format!("`permissions` takes at most {MOST_ASKED} names")));
+    }
+    let platform = app.platform();
+    let held = |name: &str| platform.may(&requester.caller, name, &own);
+    Ok(names
+        .into_iter()
+        .map(|name| (name.to_owned(), held(name)))
+        .collect())
 }

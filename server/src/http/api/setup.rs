@@ -41,8 +41,10 @@ pub struct SetUpAnswer {
 }
 
 /// Make the first tenant and its administrator, who administers the platform
-/// too. Works once, with the token of the link that the server prints at its
-/// first start.
+/// too.
+///
+/// Works once, with the token of the link that the server prints at its first
+/// start.
 #[utoipa::path(
     post, path = "/api/v1/setup", operation_id = "set_up", tag = "set-up",
     request_body = SetUpRequest,
@@ -59,7 +61,8 @@ pub async fn set_up(
 ) -> Result<(StatusCode, Json<SetUpAnswer>), Problem> {
     let new = FirstAdministrator {
         token: request.token,
-        tenant: TenantName::new(&request.tenant)?,
+        tenant: TenantName::new(&request.tenant)
+            .map_err(|error| Problem::from(error).about("tenant"))?,
         user_name: UserName::new(&request.user_name)?,
         password: request.password,
     };

@@ -10,8 +10,9 @@ use crate::{
     },
 };
 
-/// Lock a tenant: nobody of it can sign in. Locking again replaces reason and
-/// duration.
+/// Lock a tenant: nobody of it can sign in.
+///
+/// Locking again replaces reason and duration.
 #[utoipa::path(
     put, path = "/api/v1/tenants/{tenant}/lock", operation_id = "lock_tenant", tag = "tenants",
     params(("tenant" = String, Path, description = "The tenant's id or name")),
@@ -38,7 +39,9 @@ pub async fn lock_tenant(
     Ok((tagged(tenant.version), Json(body)))
 }
 
-/// Unlock a tenant. Its users' own locks stay.
+/// Unlock a tenant.
+///
+/// Its users' own locks stay.
 #[utoipa::path(
     delete, path = "/api/v1/tenants/{tenant}/lock", operation_id = "unlock_tenant", tag = "tenants",
     params(("tenant" = String, Path, description = "The tenant's id or name")),

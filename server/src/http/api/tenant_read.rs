@@ -11,7 +11,9 @@ use crate::{
     },
 };
 
-/// A tenant. One that is unknown and one that is another's answer the same 404.
+/// A tenant.
+///
+/// One that is unknown and one that is another's answer the same 404.
 #[utoipa::path(
     get, path = "/api/v1/tenants/{tenant}", operation_id = "read_tenant", tag = "tenants",
     params(("tenant" = String, Path, description = "The tenant's id or name")),

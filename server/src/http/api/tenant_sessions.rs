@@ -56,7 +56,8 @@ pub async fn list_sessions(
         limit: wanted.limit,
         cursor: wanted.cursor,
     };
-    let page = paging.page(platform, LIST, SessionId::from_uuid)?;
+    let list = format!("{LIST} {}", tenant.id);
+    let page = paging.page(platform, &list, SessionId::from_uuid)?;
     let user = wanted.user.map(UserId::from_uuid);
     let listed = platform
         .sessions()
@@ -71,7 +72,7 @@ pub async fn list_sessions(
             .collect(),
         next_cursor: listed
             .next
-            .map(|id| cursor(platform, LIST, id.as_uuid()))
+            .map(|id| cursor(platform, &list, id.as_uuid()))
             .transpose()?,
     }))
 }

@@ -9,7 +9,7 @@ use crate::{
     app::App,
     http::{
         caller::Requester,
-        extract::{Body, IfMatch, Place, tagged},
+        extract::{Body, IfMatch, Place, object, tagged},
         problem::{Problem, ProblemBody},
     },
 };
@@ -18,7 +18,9 @@ use crate::{
 #[derive(Debug, Default, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SettingsJson {
+    #[serde(deserialize_with = "object")]
     session: SessionSettingsJson,
+    #[serde(deserialize_with = "object")]
     registration: RegistrationSettingsJson,
 }
 
@@ -81,8 +83,9 @@ pub async fn read_settings(
     answer(&app, &requester, tenant.id).await
 }
 
-/// Replace a tenant's own settings. With `If-Match`, only if they are still
-/// that version.
+/// Replace a tenant's own settings.
+///
+/// With `If-Match`, only if they are still that version.
 #[utoipa::path(
     put, path = "/api/v1/tenants/{tenant}/settings", operation_id = "replace_settings", tag = "tenants",
     params(

@@ -28,7 +28,9 @@ pub struct UpdateTenantRequest {
     display_name: Option<String>,
 }
 
-/// Rename a tenant. With `If-Match`, only if it is still that version.
+/// Rename a tenant.
+///
+/// With `If-Match`, only if it is still that version.
 #[utoipa::path(
     patch, path = "/api/v1/tenants/{tenant}", operation_id = "update_tenant", tag = "tenants",
     params(

@@ -1,8 +1,8 @@
 //! The objects of the API as JSON.
 
 use gatelodge_core::{
-    CheckedSession,
-    model::{AuditEvent, Grant, Session, SessionEnd, Tenant, TenantId, User, UserStatus},
+    CheckedSession, Error,
+    model::{Actor, AuditEvent, Grant, Session, SessionEnd, Tenant, TenantId, User, UserStatus},
     service::NewLock,
 };
 use jiff::Timestamp;
@@ -246,7 +246,7 @@ impl NewLockJson {
     /// As the services take it.
     ///
     /// # Errors
-    /// When both an end and a duration are given.
+    /// When both an end and a duration are given, or no time at all.
     pub fn lock(self, now: Timestamp) -> Result<NewLock, Problem> {
         let until = match (self.until, self.duration_seconds) {
             (Some(_), Some(_)) => {
@@ -254,6 +254,10 @@ impl NewLockJson {
                     .detail("give either `until` or `duration_seconds`"));
             }
             (until, None) => until.map(gatelodge_core::environment::whole_milliseconds),
+            (None, Some(0)) => {
+                let error = Error::invalid("duration_seconds", "a lock lasts for a second at least");
+                return Err(error.into());
+            }
             (None, Some(seconds)) => Some(gatelodge_core::environment::later(
                 now,
                 std::time::Duration::from_secs(seconds.into()),
@@ -274,8 +278,8 @@ pub struct AuditEventJson {
     pub id: Uuid,
     /// When.
     pub at: Timestamp,
-    /// Who: `anonymous`, `user`, `operator` or `system`.
-    pub actor: serde_json::Value,
+    /// Who.
+    pub actor: ActorJson,
     /// What was done.
     pub action: String,
     /// The kind of object.
@@ -294,6 +298,39 @@ pub struct AuditEventJson {
     pub user_agent: Option<String>,
     /// The request's id.
     pub request_id: Option<String>,
+}
+
+/// Who did something.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ActorJson {
+    /// Somebody who was not signed in.
+    Anonymous,
+    /// A signed-in user.
+    User {
+        /// The user's tenant.
+        tenant: Uuid,
+        /// The user.
+        id: Uuid,
+    },
+    /// The server itself.
+    System,
+    /// Whoever ran the command line on the server's machine.
+    Operator,
+}
+
+impl From<Actor> for ActorJson {
+    fn from(actor: Actor) -> Self {
+        match actor {
+            Actor::Anonymous => Self::Anonymous,
+            Actor::User { tenant, id } => Self::User {
+                tenant: tenant.as_uuid(),
+                id: id.as_uuid(),
+            },
+            Actor::System => Self::System,
+            Actor::Operator => Self::Operator,
+        }
+    }
 }
 
 /// One field's change.
@@ -317,7 +354,7 @@ impl From<AuditEvent> for AuditEventJson {
         Self {
             id: event.id.as_uuid(),
             at: event.at,
-            actor: serde_json::to_value(&event.actor).unwrap_or_default(),
+            actor: event.actor.into(),
             action: event.action,
             object_kind: event.object_kind,
             object_id: event.object_id,

@@ -89,14 +89,16 @@ pub async fn create_user(
 }
 
 fn new_user(request: CreateUserRequest) -> Result<NewUser, Problem> {
+    let refused = |detail| Err(Problem::new(Code::InvalidRequest).detail(detail));
+    let must_change = request.must_change_password;
     let credential = match (request.password, request.generate_password) {
-        (Some(_), true) => {
-            return Err(Problem::new(Code::InvalidRequest)
-                .detail("give either `password` or `generate_password`"));
+        (Some(_), true) => return refused("give either `password` or `generate_password`"),
+        (None, _) if must_change == Some(false) => {
+            return refused("`must_change_password` can be `false` only beside `password`");
         }
         (Some(password), false) => InitialCredential::Given {
             password,
-            must_change: request.must_change_password.unwrap_or(true),
+            must_change: must_change.unwrap_or(true),
         },
         (None, true) => InitialCredential::Generated,
         (None, false) => InitialCredential::None,

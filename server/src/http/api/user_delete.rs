@@ -9,7 +9,9 @@ use crate::{
     },
 };
 
-/// Delete a user for good. Session rows and audit events stay.
+/// Delete a user for good.
+///
+/// Session rows and audit events stay.
 #[utoipa::path(
     delete, path = "/api/v1/tenants/{tenant}/users/{user}", operation_id = "delete_user", tag = "users",
     params(

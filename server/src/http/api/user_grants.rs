@@ -19,7 +19,9 @@ pub struct GrantsJson {
     grants: Vec<GrantJson>,
 }
 
-/// Give a user a grant. Giving it twice changes nothing.
+/// Give a user a grant.
+///
+/// Giving it twice changes nothing.
 #[utoipa::path(
     put, path = "/api/v1/tenants/{tenant}/users/{user}/grants/{grant}",
     operation_id = "give_grant", tag = "users",
@@ -41,7 +43,9 @@ pub async fn give_grant(
     set_grant(&app, &requester, place, true).await
 }
 
-/// Take a grant from a user. Taking what is not there changes nothing.
+/// Take a grant from a user.
+///
+/// Taking what is not there changes nothing.
 #[utoipa::path(
     delete, path = "/api/v1/tenants/{tenant}/users/{user}/grants/{grant}",
     operation_id = "take_grant", tag = "users",

@@ -52,7 +52,8 @@ pub async fn list_users(
         limit: wanted.limit,
         cursor: wanted.cursor,
     };
-    let page = paging.page(platform, LIST, UserId::from_uuid)?;
+    let list = format!("{LIST} {tenant}");
+    let page = paging.page(platform, &list, UserId::from_uuid)?;
     let listed = platform
         .users()
         .list(&requester.caller, tenant, wanted.search.as_deref(), page)
@@ -63,7 +64,7 @@ pub async fn list_users(
         items: items.map(|user| UserJson::new(tenant, user, now)).collect(),
         next_cursor: listed
             .next
-            .map(|id| cursor(platform, LIST, id.as_uuid()))
+            .map(|id| cursor(platform, &list, id.as_uuid()))
             .transpose()?,
     }))
 }

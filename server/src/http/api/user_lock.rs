@@ -10,8 +10,9 @@ use crate::{
     },
 };
 
-/// Lock a user: every way to sign in is refused. Locking again replaces reason
-/// and duration.
+/// Lock a user: every way to sign in is refused.
+///
+/// Locking again replaces reason and duration.
 #[utoipa::path(
     put, path = "/api/v1/tenants/{tenant}/users/{user}/lock", operation_id = "lock_user", tag = "users",
     params(

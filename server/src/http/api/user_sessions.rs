@@ -36,7 +36,8 @@ pub async fn list_user_sessions(
     let tenant = super::tenant(&app, &requester, &tenant).await?.id;
     let id = super::user_id(&user)?;
     let platform = app.platform();
-    let page = paging.page(platform, LIST, SessionId::from_uuid)?;
+    let list = format!("{LIST} {id}");
+    let page = paging.page(platform, &list, SessionId::from_uuid)?;
     // An unknown user is told apart from one without sessions.
     platform.users().read(&requester.caller, tenant, id).await?;
     let listed = platform
@@ -52,7 +53,7 @@ pub async fn list_user_sessions(
             .collect(),
         next_cursor: listed
             .next
-            .map(|id| cursor(platform, LIST, id.as_uuid()))
+            .map(|id| cursor(platform, &list, id.as_uuid()))
             .transpose()?,
     }))
 }

@@ -35,7 +35,9 @@ pub struct UpdateUserRequest {
     active: Option<bool>,
 }
 
-/// Change a user. With `If-Match`, only if it is still that version.
+/// Change a user.
+///
+/// With `If-Match`, only if it is still that version.
 #[utoipa::path(
     patch, path = "/api/v1/tenants/{tenant}/users/{user}", operation_id = "update_user", tag = "users",
     params(

@@ -2,7 +2,7 @@
 //! engine. A flow is bound to the browser by its cookie; each step is a page,
 //! each answer a post that ends in the next page.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -14,6 +14,7 @@ use gatelodge_core::{
         Completed, FlowHandle, FlowState, FlowView, Progress, Reply, ReplyAnswer, StartFlow,
         StepBody, Transport, local_path,
     },
+    environment::later,
     model::ProviderId,
     provider::{FieldError, Intent, Role},
     secret::Secret,
@@ -40,6 +41,8 @@ pub(super) const GO: &str = "gl-go";
 /// The hidden field that names the field whose value can be remembered.
 pub(super) const NAME_FIELD: &str = "gl-name";
 const REMEMBER: &str = "remember_name";
+/// What must be left of a flow's ten minutes for it to be shown anew.
+const LONG_ENOUGH: Duration = Duration::from_secs(5 * 60);
 
 /// Which door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,7 +179,8 @@ async fn begin(visit: &Visit, start: StartFlow) -> Result<(FlowView, Jar), PageP
     Ok((started.view, jar))
 }
 
-/// The browser's newest flow, if it is just what a new one would be.
+/// The browser's newest flow, if it is just what a new one would be and lasts
+/// long enough to be answered.
 async fn untouched(
     visit: &Visit,
     gate: Gate,
@@ -198,6 +202,7 @@ async fn untouched(
         && view.tenant.as_deref() == named.as_ref().map(|tenant| tenant.name.as_str())
         && view.return_to == return_to.and_then(|path| local_path(path).ok())
         && return_to.is_some() == view.return_to.is_some()
+        && later(visit.platform().now(), LONG_ENOUGH) < view.expires_at
         && asks_who(&view);
     Ok(Some(view).filter(|_| same))
 }

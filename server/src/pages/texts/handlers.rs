@@ -71,7 +71,7 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     // Signing in and up.
     ("flow.choose_tenant.title", "Choose your organisation"),
     ("flow.duty.title", "Before you go on"),
-    ("flow.set_up.title", "Set up: {method}"),
+    ("flow.set_up.title", "{method}"),
     ("flow.continue_with", "Continue with {method}"),
     ("flow.start_again", "Start again"),
     (

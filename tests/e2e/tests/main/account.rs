@@ -53,17 +53,19 @@ async fn a_changed_password_ends_the_other_sessions_and_the_old_password() {
     let browser = world.browser().await;
     browser.signs_in(&here, "ada", &password).await;
     browser.press("#methods a.button").await;
-    browser
-        .fill("current_password", "canary: of another feather")
-        .await;
-    browser.fill("new_password", NEW_PASSWORD).await;
+    // First a proof that it is still the same person.
+    browser.fill("password", "canary: of another feather").await;
+    browser.send_form_of("password").await;
+    browser.element(".notice-error").await;
+    browser.fill("password", &password).await;
+    browser.send_form_of("password").await;
+    browser.fill("new_password", "passwordpassword").await;
     browser.send_form_of("new_password").await;
     browser.element(".notice-error").await;
     assert!(
         thief.is_signed_in(&here).await,
         "a refused change ended a session"
     );
-    browser.fill("current_password", &password).await;
     browser.fill("new_password", NEW_PASSWORD).await;
     browser.send_form_of("new_password").await;
     browser.arrives_at("/account").await;

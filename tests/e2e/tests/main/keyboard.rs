@@ -63,8 +63,8 @@ async fn after_an_error_the_focus_is_where_it_can_be_put_right() {
     browser.goto(&format!("/t/{HOME}/sign-up")).await;
     browser.fill("user_name", "grace").await;
     browser.fill("display_name", "Grace").await;
-    // Seventeen characters, all the same: the browser lets it pass, the policy does not.
-    browser.fill("new_password", "aaaaaaaaaaaaaaaaa").await;
+    // Long enough for the browser; too common for the policy.
+    browser.fill("new_password", "passwordpassword").await;
     browser.press_key(Key::Enter).await;
     browser.element(".notice-error a").await;
     assert!(

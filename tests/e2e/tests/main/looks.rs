@@ -18,7 +18,7 @@ async fn the_set_up_pages_are_fit_to_be_seen() {
     browser.inspect("setup").await;
     browser.fill("tenant", HOME).await;
     browser.fill("user_name", ADMINISTRATOR).await;
-    browser.fill("password", "aaaaaaaaaaaaaaaaa").await;
+    browser.fill("password", "passwordpassword").await;
     browser.send_form_of("password").await;
     browser.element(".notice-error").await;
     browser.inspect("setup-errors").await;
@@ -57,7 +57,7 @@ async fn the_pages_before_signing_in_are_fit_to_be_seen() {
     browser.inspect("sign-up").await;
     browser.fill("user_name", "grace").await;
     browser.fill("display_name", "Grace").await;
-    browser.fill("new_password", "aaaaaaaaaaaaaaaaa").await;
+    browser.fill("new_password", "passwordpassword").await;
     browser.send_form_of("new_password").await;
     browser.element(".notice-error").await;
     browser.inspect("sign-up-errors").await;
@@ -92,10 +92,13 @@ async fn the_pages_of_an_account_are_fit_to_be_seen() {
     browser.signs_in(&here, "ada", &password).await;
     browser.inspect("account").await;
     browser.press("#methods a.button").await;
+    browser.element("[name=password]").await;
+    browser.inspect("confirm-it-is-you").await;
+    browser.fill("password", &password).await;
+    browser.send_form_of("password").await;
     browser.element("[name=new_password]").await;
     browser.inspect("change-password").await;
-    browser.fill("current_password", &password).await;
-    browser.fill("new_password", "aaaaaaaaaaaaaaaaa").await;
+    browser.fill("new_password", "passwordpassword").await;
     browser.send_form_of("new_password").await;
     browser.element(".notice-error").await;
     browser.inspect("change-password-errors").await;

@@ -83,12 +83,10 @@ async fn s40_an_unknown_kind_of_provider_or_backend_is_named() {
 
 #[tokio::test]
 async fn s40_a_secret_that_cannot_be_read_is_named_by_key_and_file() {
-    let text = "[keys]\nmaster_key_file = \"nowhere.key\"\n";
-    refused_configuration(
-        text,
-        &["gatelodge.toml", "keys.master_key_file", "nowhere.key"],
-    )
-    .await;
+    let text = "[storage]\nurl_file = \"nowhere.url\"\n";
+    refused_configuration(text, &["gatelodge.toml", "storage.url_file", "nowhere.url"]).await;
+    let text = "[keys]\nmaster_key_file = \"tmp\"\n";
+    refused_configuration(text, &["tmp"]).await;
 
     let place = Place::with_config("[keys]\nmaster_key_file = \"open.key\"\n");
     let key = place.root().join("open.key");

@@ -199,8 +199,8 @@ async fn a_full_database_refuses_changes_and_keeps_what_is_there() {
     let listed = world
         .run(&["--json", "user", "list", "-t", HOME])
         .await
-        .json();
-    let birds = listed["users"].as_array().unwrap().len() - 1;
+        .succeeded();
+    let birds = listed.matches("\"bird-").count();
     assert_eq!(
         birds, made,
         "a refused change is half there, or an acknowledged one is not"

@@ -220,7 +220,7 @@ async fn sessions(visit: &Visit, subject: &Subject) -> Result<SessionsBlock, Pag
     let end = format!("{}/sessions/end", subject.path);
     let end = may_end.then_some(end.as_str());
     let rows = open.iter().map(|session| session_row(visit, session, end));
-    let many = may_end && !open.is_empty();
+    let many = may_end && open.len() > 1;
     Ok(SessionsBlock {
         rows: rows.collect::<Result<_, _>>()?,
         end_many: many.then(|| visit.post(&format!("{}/sessions/end-all", subject.path))),

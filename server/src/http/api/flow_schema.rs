@@ -1,0 +1,247 @@
+//! Flows as the API's description shows them. What is sent is the core's own
+//! view of a flow; the API's tests hold every answer against what stands here.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::flows::NewSessionJson;
+
+/// A flow.
+#[derive(Serialize, ToSchema)]
+pub struct Flow {
+    /// Its id; with the token transport a secret.
+    id: String,
+    /// Whether it goes on.
+    state: FlowState,
+    /// What it is for.
+    intent: Intent,
+    /// The tenant's name, once it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tenant: Option<String>,
+    /// When it expires.
+    expires_at: Timestamp,
+    /// What is asked now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    step: Option<Step>,
+    /// The session, in the answer that ends the flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    session: Option<NewSessionJson>,
+}
+
+/// Whether a flow goes on.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described, never made")]
+enum FlowState {
+    /// It does.
+    Active,
+    /// It ended with a session.
+    Complete,
+}
+
+/// What a flow is for.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described, never made")]
+enum Intent {
+    SignIn,
+    SignUp,
+    Link,
+    Enrol,
+    Reprove,
+    Recover,
+}
+
+/// What is asked now.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described, never made")]
+enum Step {
+    /// One of these ways.
+    Choose {
+        /// The step's id, to be sent with the answer.
+        id: String,
+        /// In the order in which they are offered.
+        providers: Vec<Offer>,
+    },
+    /// A form.
+    Prompt {
+        /// The step's id, to be sent with the answer.
+        id: String,
+        /// Who asks; `duty:…` for what the server itself asks.
+        provider: String,
+        /// The form.
+        form: Form,
+    },
+    /// The browser goes to a third party.
+    Redirect {
+        /// The step's id, to be sent with the answer.
+        id: String,
+        /// Who asks.
+        provider: String,
+        /// Where to.
+        url: String,
+    },
+    /// A browser API is called.
+    Challenge {
+        /// The step's id, to be sent with the answer.
+        id: String,
+        /// Who asks.
+        provider: String,
+        /// Which: `webauthn.get` or `webauthn.create`.
+        challenge: String,
+        /// Its options.
+        #[schema(value_type = Object)]
+        options: serde_json::Value,
+    },
+    /// Ask again later.
+    Wait {
+        /// The step's id, to be sent with the answer.
+        id: String,
+        /// Who asks.
+        provider: String,
+        /// After this many milliseconds.
+        poll_after: u32,
+    },
+}
+
+/// One way to go on.
+#[derive(Serialize, ToSchema)]
+struct Offer {
+    /// The provider, as the answer names it.
+    id: String,
+    /// Its kind.
+    kind: String,
+    /// What it is called.
+    label: String,
+    /// Its form, if it begins with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    form: Option<Form>,
+    /// Its browser API's options, if it begins with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    challenge: Option<serde_json::Value>,
+}
+
+/// What is asked of the person; all texts are plain text.
+#[derive(Serialize, ToSchema)]
+struct Form {
+    /// A sentence above the fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    message: Option<String>,
+    /// What to fill in, in order.
+    fields: Vec<Field>,
+    /// What to show.
+    #[serde(default)]
+    display: Vec<Display>,
+    /// Buttons beside the one that sends the fields.
+    #[serde(default)]
+    actions: Vec<Action>,
+}
+
+/// One thing to fill in.
+#[derive(Serialize, ToSchema)]
+struct Field {
+    /// The name in the answer.
+    name: String,
+    /// How it is filled in.
+    #[serde(rename = "type")]
+    kind: FieldKind,
+    /// What it means.
+    role: Role,
+    /// What it is called.
+    label: String,
+    /// The HTML `autocomplete` detail tokens.
+    autocomplete: String,
+    /// Whether it must be filled in.
+    required: bool,
+    /// The least number of characters, as a hint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    min_length: Option<u32>,
+    /// The greatest number of characters; longer answers are not accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    max_length: Option<u32>,
+    /// What is expected, said beforehand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    help: Option<String>,
+    /// What is filled in already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    value: Option<String>,
+    /// What can be chosen.
+    #[serde(default)]
+    choices: Vec<Choice>,
+}
+
+/// How a field is filled in.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described, never made")]
+enum FieldKind {
+    Text,
+    Email,
+    Password,
+    NewPassword,
+    Code,
+    Choice,
+    Checkbox,
+}
+
+/// What a field means.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described, never made")]
+enum Role {
+    /// Who somebody claims to be.
+    Identifier,
+    /// A secret, never shown again.
+    Secret,
+    /// A code that proves something once.
+    Code,
+    /// Anything else.
+    Other,
+}
+
+/// One of several to choose from.
+#[derive(Serialize, ToSchema)]
+struct Choice {
+    /// What the answer holds.
+    value: String,
+    /// What it is called.
+    label: String,
+}
+
+/// Something to show.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described, never made")]
+enum Display {
+    /// A line of text.
+    Text { label: String, value: String },
+    /// A secret to take down, shown once.
+    Secret { label: String, value: String },
+    /// A text to show as a QR code.
+    Qr { label: String, value: String },
+    /// Codes to take down, shown once.
+    CodeList { label: String, values: Vec<String> },
+}
+
+/// A button beside the one that sends the fields.
+#[derive(Serialize, ToSchema)]
+struct Action {
+    /// What the answer names.
+    id: String,
+    /// What it is called.
+    label: String,
+    /// How it looks: `primary`, `secondary` or `link`.
+    style: String,
+}

@@ -1,0 +1,161 @@
+//! S47: whatever a client sends, one event is one line of the log, and no
+//! secret is in it.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use axum::http::Method;
+use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::{Browser, PASSWORD, World, flow_path, town};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+const UGLY: [&str; 8] = [
+    "a\r\nb", "a\nINFO forged=true", "\u{1b}[31mred\u{1b}[0m", "a\u{2028}b", "a\u{85}b", "a\u{0}b",
+    "a\u{202e}b", "\u{7}\u{8}",
+];
+
+/// Asks for everything with ugly texts in every place that takes one.
+async fn provoke(world: &World) -> Vec<String> {
+    let town = town(world).await;
+    let ada = world.person_with_password("home", "ada").await;
+    let mut secrets = vec![PASSWORD.to_owned(), town.mayor_token.clone()];
+    for ugly in UGLY {
+        let body = json!({"name": ugly, "display_name": ugly});
+        let call = world.post("/api/v1/tenants").bearer(&town.root_token).json(&body);
+        call.send().await.expect(422);
+        let call = world.put(format!("{}/lock", town.citizen.path())).bearer(&town.mayor_token);
+        call.json(&json!({"reason": ugly})).send().await.expect(200);
+        let flow = world.begin(json!({"tenant": "home"})).await;
+        world.enter(&flow, ugly, &format!("{ugly} {PASSWORD}")).await;
+        world.enter(&flow, &format!("x{ugly}"), PASSWORD).await;
+        let body = json!({"provider": ugly, "answer": {ugly: ugly}, "step": ugly});
+        world.post(flow_path(&flow)).json(&body).send().await;
+        let body = json!({"transport": "token", "tenant": ugly, "return_to": ugly, "acr": ugly});
+        world.post("/api/v1/sign-in/flows").json(&body).send().await;
+        let latin: Vec<u8> = ugly.bytes().filter(|byte| !matches!(byte, 0..32 | 127)).collect();
+        for header in ["user-agent", "x-forwarded-for", "x-request-id", "referer", "accept-language"] {
+            let call = world.get("/api/v1/tenants/home/users").bearer(&town.mayor_token);
+            let answer = call.header(header, &latin).send().await.expect(200);
+            assert_ne!(answer.header("x-request-id").unwrap().as_bytes(), latin);
+        }
+        let escaped: String = ugly.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        for path in [
+            format!("/api/v1/tenants/{escaped}"),
+            format!("/api/v1/sign-in/flows/{escaped}"),
+            format!("/{escaped}"),
+            format!("/api/v1/tenants/home/users?search={escaped}"),
+        ] {
+            world.get(path).bearer(&town.mayor_token).send().await;
+        }
+    }
+    let method = Method::from_bytes(b"A|B~'`^!#$%&*+").unwrap();
+    world.call(method, "/api/v1/session").send().await.expect(405);
+    let mut browser = Browser::new(world);
+    browser.sign_in(&ada, PASSWORD).await;
+    secrets.extend(browser.cookies.values().cloned());
+    let flow = world.begin(json!({"tenant": "home"})).await;
+    secrets.push(flow["id"].as_str().unwrap().to_owned());
+    world.enter(&flow, "ada", "wrong secret nr 1").await;
+    secrets.push("wrong secret nr 1".to_owned());
+    secrets
+}
+
+fn check(log: &str, secrets: &[String], starts: impl Fn(&str) -> bool) {
+    assert!(log.lines().count() > 20, "the log was not caught: {log}");
+    for line in log.split('\n').filter(|line| !line.is_empty()) {
+        assert!(starts(line), "not an event of its own: {line:?}");
+        let odd = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202e}');
+        assert!(!line.chars().any(odd), "{line:?}");
+        for secret in secrets {
+            // The tenant's tag in a cookie is short and no secret.
+            assert!(secret.len() < 12 || !line.contains(secret.as_str()), "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn s47_one_event_is_one_line_of_text() {
+    let lines = Lines::default();
+    let log = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .with_writer(lines.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(log);
+    let world = World::in_memory().await;
+    let secrets = provoke(&world).await;
+    drop(guard);
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    check(&text, &secrets, |line| {
+        let time = line.split(' ').next().unwrap_or_default();
+        time.parse::<jiff::Timestamp>().is_ok()
+    });
+}
+
+#[tokio::test]
+async fn s47_one_event_is_one_line_of_json() {
+    let lines = Lines::default();
+    let log = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(lines.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(log);
+    let world = World::in_memory().await;
+    let secrets = provoke(&world).await;
+    drop(guard);
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    check(&text, &secrets, |line| {
+        serde_json::from_str::<serde_json::Value>(line).is_ok()
+    });
+}
+
+/// What a client calls itself is kept without what could end a line.
+#[tokio::test]
+async fn s47_a_user_agent_is_kept_in_one_line() {
+    let world = World::in_memory().await;
+    let town = town(&world).await;
+    let long = "x".repeat(5_000);
+    for (sent, kept) in [
+        (b"plain/1.0 (x; y)".to_vec(), "plain/1.0 (x; y)"),
+        ("a\u{2028}b\u{202e}c\u{85}d".into(), "abcd"),
+        (b"a\tb".to_vec(), "ab"),
+        (b"caf\xe9".to_vec(), "caf\u{fffd}"),
+        (long.into_bytes(), &"x".repeat(255)),
+    ] {
+        world.pass(std::time::Duration::from_millis(1));
+        let call = world.patch(town.citizen.path()).bearer(&town.mayor_token);
+        let name = world.platform.environment().uuid().to_string();
+        let call = call.header("user-agent", sent).json(&json!({"display_name": name}));
+        call.send().await.expect(200);
+        let list = world.get("/api/v1/tenants/home/audit-events?limit=1");
+        let list = list.bearer(&town.mayor_token).send().await.expect(200).json();
+        assert_eq!(list["items"][0]["user_agent"], kept);
+    }
+}
