@@ -79,6 +79,29 @@ async fn s11_wrong_second_steps_are_counted_for_the_account() {
 }
 
 #[tokio::test]
+async fn a_credential_that_is_set_up_anew_has_no_wrong_answers_behind_it() {
+    let (world, acme, _) = two_steps().await;
+    let owner = world.signed_in(&acme, "ada", "ada's word").await;
+    for _ in 0..10 {
+        let mut stranger = Browser::at_tenant(&world, &acme).await;
+        let named = stranger.fill(&world, "two", &[("user_name", "ada")]);
+        named.await.unwrap();
+        let word = stranger.fill(&world, "two", &[("word", WRONG)]).await;
+        assert!(refused(&word.unwrap()));
+    }
+    let mut enrolling = owner.enrolling(&world, "two").await;
+    enrolling.word(&world, "ada", "ada's word").await.unwrap();
+    let set_up = enrolling.fill(&world, "two", &[("new_word", "newest word")]);
+    set_up.await.unwrap();
+    let mut browser = Browser::at_tenant(&world, &acme).await;
+    let named = browser.fill(&world, "two", &[("user_name", "ada")]);
+    named.await.unwrap();
+    let word = browser.fill(&world, "two", &[("word", "newest word")]);
+    word.await.unwrap();
+    assert!(browser.token().is_some());
+}
+
+#[tokio::test]
 async fn once_a_step_of_its_own_is_open_no_other_provider_answers() {
     let (world, acme, _) = two_steps().await;
     let mut browser = Browser::at_tenant(&world, &acme).await;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use gatelodge_core::{
     ErrorKind,
     engine::{Progress, StartFlow, StepBody, Transport},
+    provider::{Proof, Turn},
     secret::Secret,
 };
 
 use crate::{
-    providers::Away,
+    providers::{Away, Liar, form},
     support::{Browser, MILLISECOND, World, kind, minutes, refused},
 };
 
@@ -200,6 +201,37 @@ async fn a_provider_that_asks_first_can_send_away_too() {
     let denied = [("state", state.as_str()), ("code", "unknown")];
     let progress = browser.come_back(&world, "asks", &denied).await.unwrap();
     assert!(refused(&progress));
+}
+
+/// S13: who was named before the way to the third party is forgotten after it.
+#[tokio::test]
+async fn s13_a_name_from_before_a_refusal_is_nobody_afterwards() {
+    let mut nameless = Liar::saying(|facts| {
+        Ok(match &facts.subject {
+            Some(subject) => Turn::proven(Proof::of_subject(subject.id)),
+            None => Turn::refused("nobody"),
+        })
+    });
+    nameless.first = Box::new(|_| Ok(Turn::prompt(form([]))));
+    let world = World::with(|plan| {
+        plan.more = vec![
+            ("asks", Arc::new(Away::asking_first())),
+            ("nameless", Arc::new(nameless)),
+        ];
+    })
+    .await;
+    let acme = world.tenant("acme").await;
+    world.user(&acme, "ada", "ada's word").await;
+    let mut browser = Browser::at_tenant(&world, &acme).await;
+    let named = browser.fill(&world, "asks", &[("user_name", "ada")]);
+    named.await.unwrap();
+    let state = state_of(&browser);
+    let denied = [("state", state.as_str())];
+    let back = browser.come_back(&world, "asks", &denied).await.unwrap();
+    assert!(refused(&back));
+    let answer = browser.fill(&world, "nameless", &[]).await.unwrap();
+    assert!(refused(&answer));
+    assert!(browser.token().is_none());
 }
 
 #[tokio::test]

@@ -30,7 +30,6 @@ async fn s34_a_foreign_tenant_and_an_unknown_one_answer_the_same_bytes(world: &W
                 "away",
                 random.as_str(),
                 "nowhere",
-                "%ff",
                 "a b",
             ] {
                 let fill = Fill {

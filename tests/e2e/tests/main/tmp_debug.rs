@@ -10,6 +10,7 @@ async fn dbg_back() {
     browser.press_named("Sign out").await;
     browser.reads("You are signed out").await;
     eprintln!("at {}", browser.path().await);
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     browser.back().await;
     eprintln!("back at {} mark {} nav {} text {}", browser.path().await, browser.execute("return window.mark").await, browser.execute("const n=performance.getEntriesByType('navigation')[0]; return [n.type, n.transferSize, n.responseStatus, n.deliveryType]").await, browser.text().await.replace('\n', " "));
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;

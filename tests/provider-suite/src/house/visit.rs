@@ -145,6 +145,11 @@ impl House {
             start.link = Some((provider_id(), token.clone()));
             self.given.push(token.clone());
         }
+        // What can also start a sign-in is an alternative: it confirms one only
+        // where two factors are asked for.
+        start.two_factors = how == How::SecondFactor
+            && self.description.second_factor
+            && self.description.first_step;
         let mut visit = self.begin(start, how).await?;
         if how == How::SecondFactor {
             match self.say_the_word(&mut visit, claim).await {
