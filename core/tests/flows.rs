@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use gatelodge_core::{
     ErrorKind,
+    access::Caller,
     engine::{Progress, StepBody},
     model::{Tenant, User},
+    storage::{Mode, Scope, Storage},
 };
 
 use crate::{
     providers::{TwoSteps, Waiting},
-    support::{Browser, WRONG, World, kind, refused},
+    support::{Browser, WRONG, World, kind, provider, refused},
 };
 
 async fn two_steps() -> (World, Tenant, User) {
@@ -99,6 +101,33 @@ async fn a_credential_that_is_set_up_anew_has_no_wrong_answers_behind_it() {
     let word = browser.fill(&world, "two", &[("word", "newest word")]);
     word.await.unwrap();
     assert!(browser.token().is_some());
+}
+
+/// U7: nothing happens for a locked person, and nobody can tell.
+#[tokio::test]
+async fn a_first_step_has_effects_only_for_who_may_sign_in() {
+    let two = Arc::new(TwoSteps { notes: true });
+    let world = World::with(|plan| plan.more = vec![("two", two)]).await;
+    let acme = world.tenant("acme").await;
+    let ada = world.user(&acme, "ada", "ada's word").await;
+    let kept = async || {
+        let scope = Scope::Tenant(acme.id);
+        let mut unit = world.storage.begin(scope, Mode::Read).await.unwrap();
+        let records = unit.records().by_user(&provider("two"), ada.id).await;
+        records.unwrap().len()
+    };
+    world.lock_user((acme.id, ada.id)).await.unwrap();
+    let mut locked = Browser::at_tenant(&world, &acme).await;
+    let named = locked.fill(&world, "two", &[("user_name", "ada")]);
+    named.await.unwrap();
+    assert_eq!(kept().await, 0);
+    let (users, operator) = (world.platform.users(), Caller::operator());
+    users.unlock(&operator, acme.id, ada.id).await.unwrap();
+    let mut free = Browser::at_tenant(&world, &acme).await;
+    let named = free.fill(&world, "two", &[("user_name", "ada")]);
+    named.await.unwrap();
+    assert_eq!(kept().await, 1);
+    assert!(crate::support::views_equal(&free.view, &locked.view));
 }
 
 #[tokio::test]

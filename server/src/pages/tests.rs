@@ -532,7 +532,9 @@ fn a_template_folder_that_is_missing_is_named() {
 
 #[test]
 fn a_long_list_of_users_renders_within_the_fuel() {
-    let users = samples::all().into_iter().find(|sample| sample.name == "users");
+    let users = samples::all()
+        .into_iter()
+        .find(|sample| sample.name == "users");
     let mut view = users.unwrap().view;
     let row = view["users"][0].clone();
     view["users"] = Value::Array(vec![row; 500]);

@@ -12,14 +12,25 @@ on_each_storage!(
 );
 
 async fn id_of(world: &World, token: &str) -> String {
-    let read = world.get("/api/v1/session").bearer(token).send().await.expect(200);
+    let read = world
+        .get("/api/v1/session")
+        .bearer(token)
+        .send()
+        .await
+        .expect(200);
     read.json()["session"]["id"].as_str().unwrap().to_owned()
 }
 
 async fn one_sees_and_ends_ones_own_sessions_only(world: &World) {
     let town = town(world).await;
     let second = world.session(&town.citizen).await;
-    let listed = world.get(SESSIONS).bearer(&second).send().await.expect(200).json();
+    let listed = world
+        .get(SESSIONS)
+        .bearer(&second)
+        .send()
+        .await
+        .expect(200)
+        .json();
     let items = listed["items"].as_array().unwrap();
     assert_eq!(items.len(), 2);
     let present = id_of(world, &second).await;
@@ -28,13 +39,21 @@ async fn one_sees_and_ends_ones_own_sessions_only(world: &World) {
         assert_eq!(item["current"], item["id"] == present);
     }
     let end = async |token: &str, id: &str| {
-        world.delete(format!("{SESSIONS}/{id}")).bearer(token).send().await
+        world
+            .delete(format!("{SESSIONS}/{id}"))
+            .bearer(token)
+            .send()
+            .await
     };
     // Others' are not there, for administrators neither.
     for token in [&town.mayor_token, &town.root_token, &town.stranger_token] {
         end(token, &present).await.expect_problem(404, "not_found");
     }
-    for id in [town.citizen.id.to_string(), "x".to_owned(), present.to_uppercase() + "0"] {
+    for id in [
+        town.citizen.id.to_string(),
+        "x".to_owned(),
+        present.to_uppercase() + "0",
+    ] {
         end(&second, &id).await.expect_problem(404, "not_found");
     }
     assert!(world.accepts(&second).await);

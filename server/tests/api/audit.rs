@@ -14,7 +14,9 @@ on_each_storage!(
 );
 
 async fn events(world: &World, town: &Town, query: &str) -> Vec<Value> {
-    let call = world.get(format!("{EVENTS}?{query}")).bearer(&town.mayor_token);
+    let call = world
+        .get(format!("{EVENTS}?{query}"))
+        .bearer(&town.mayor_token);
     let listed = call.send().await.expect(200).json();
     listed["items"].as_array().unwrap().clone()
 }
@@ -25,23 +27,50 @@ async fn g1_every_change_is_recorded_once_with_actor_and_client(world: &World) {
     let home = "/api/v1/tenants/home";
     let lock = json!({"reason": "r"});
     let changes = [
-        ("user.update", world.patch(&user).json(&json!({"display_name": "C"}))),
+        (
+            "user.update",
+            world.patch(&user).json(&json!({"display_name": "C"})),
+        ),
         ("user.lock", world.put(format!("{user}/lock")).json(&lock)),
         ("user.unlock", world.delete(format!("{user}/lock"))),
-        ("user.grant", world.put(format!("{user}/grants/tenant_administrator"))),
-        ("user.grant", world.delete(format!("{user}/grants/tenant_administrator"))),
+        (
+            "user.grant",
+            world.put(format!("{user}/grants/tenant_administrator")),
+        ),
+        (
+            "user.grant",
+            world.delete(format!("{user}/grants/tenant_administrator")),
+        ),
         ("session.end", world.delete(format!("{user}/sessions"))),
-        ("user.create", world.post(format!("{home}/users")).json(&json!({"user_name": "n"}))),
-        ("settings.update", world.put(format!("{home}/settings")).json(&json!({}))),
-        ("tenant.update", world.patch(home).json(&json!({"display_name": "H"}))),
-        ("tenant.lock", world.put(format!("{home}/lock")).json(&json!({"keep_sessions": true}))),
+        (
+            "user.create",
+            world
+                .post(format!("{home}/users"))
+                .json(&json!({"user_name": "n"})),
+        ),
+        (
+            "settings.update",
+            world.put(format!("{home}/settings")).json(&json!({})),
+        ),
+        (
+            "tenant.update",
+            world.patch(home).json(&json!({"display_name": "H"})),
+        ),
+        (
+            "tenant.lock",
+            world
+                .put(format!("{home}/lock"))
+                .json(&json!({"keep_sessions": true})),
+        ),
         ("tenant.unlock", world.delete(format!("{home}/lock"))),
         ("user.delete", world.delete(&user)),
     ];
     for (action, call) in changes {
         world.pass(std::time::Duration::from_millis(1));
         let before = events(world, &town, "limit=200").await.len();
-        let call = call.header("user-agent", "test agent").from_peer("203.0.113.7");
+        let call = call
+            .header("user-agent", "test agent")
+            .from_peer("203.0.113.7");
         let done = call.bearer(&town.root_token).send().await;
         assert!(done.status.is_success(), "{done}");
         let after = events(world, &town, "limit=200").await;
@@ -81,7 +110,10 @@ async fn g1_sign_in_failure_and_sign_out_are_recorded_without_secrets(world: &Wo
     assert_eq!(told[3], "session.start refused wrong_password");
     let mut middle = told[1..3].to_vec();
     middle.sort();
-    assert_eq!(middle, ["session.prove success -", "session.start success -"]);
+    assert_eq!(
+        middle,
+        ["session.prove success -", "session.start success -"]
+    );
     assert_eq!(
         redacted(all[3].clone()),
         json!({
@@ -107,23 +139,47 @@ async fn events_are_filtered(world: &World) {
     assert_eq!(locks.len(), 1);
     assert_eq!(locks[0]["object_id"], town.citizen.id.to_string());
     let about = events(world, &town, &format!("object={}", town.citizen.id)).await;
-    assert!(about.iter().all(|event| event["object_id"] == town.citizen.id.to_string()));
+    assert!(
+        about
+            .iter()
+            .all(|event| event["object_id"] == town.citizen.id.to_string())
+    );
     assert!(about.len() >= 2);
     // From is inclusive, until is not, to the millisecond and below it.
     let at = locks[0]["at"].as_str().unwrap();
     assert_eq!(events(world, &town, &format!("from={at}")).await, locks);
-    assert_eq!(events(world, &town, &format!("limit=200&until={at}")).await, all);
+    assert_eq!(
+        events(world, &town, &format!("limit=200&until={at}")).await,
+        all
+    );
     let at: jiff::Timestamp = at.parse().unwrap();
     let just_after = at + jiff::SignedDuration::from_nanos(1);
-    assert_eq!(events(world, &town, &format!("from={just_after}")).await, Vec::<Value>::new());
-    assert_eq!(events(world, &town, &format!("limit=1&until={just_after}")).await, locks);
-    assert_eq!(events(world, &town, &format!("from={just_after}&until={at}")).await, Vec::<Value>::new());
+    assert_eq!(
+        events(world, &town, &format!("from={just_after}")).await,
+        Vec::<Value>::new()
+    );
+    assert_eq!(
+        events(world, &town, &format!("limit=1&until={just_after}")).await,
+        locks
+    );
+    assert_eq!(
+        events(world, &town, &format!("from={just_after}&until={at}")).await,
+        Vec::<Value>::new()
+    );
     for ugly in ["'", "%25", "user.%25", "%00", "USER.LOCK", "user.lock%20"] {
         let found = events(world, &town, &format!("action={ugly}")).await;
         assert_eq!(found, Vec::<Value>::new(), "{ugly}");
     }
-    for wrong in ["from=yesterday", "until=", "from=1", "action=a&action=b", "actor=x"] {
-        let call = world.get(format!("{EVENTS}?{wrong}")).bearer(&town.mayor_token);
+    for wrong in [
+        "from=yesterday",
+        "until=",
+        "from=1",
+        "action=a&action=b",
+        "actor=x",
+    ] {
+        let call = world
+            .get(format!("{EVENTS}?{wrong}"))
+            .bearer(&town.mayor_token);
         call.send().await.expect_problem(400, "invalid_request");
     }
     for extreme in ["-009999-01-02T01:59:59Z", "9999-12-30T22:00:00.999999999Z"] {

@@ -46,7 +46,8 @@ async fn talk(listener: &Listener, request: &[u8]) -> String {
 }
 
 fn request(line: &str, more: &str) -> Vec<u8> {
-    format!("{line} HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n{more}\r\n").into_bytes()
+    format!("{line} HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n{more}\r\n")
+        .into_bytes()
 }
 
 #[tokio::test]
@@ -65,9 +66,14 @@ async fn s48_a_body_that_does_not_come_times_out() {
 async fn s48_a_head_that_is_too_large_is_refused() {
     let world = World::in_memory().await;
     let listener = listening(&world).await;
-    let many: String = (0..500).map(|number| format!("X-{number}: y\r\n")).collect();
+    let many: String = (0..500)
+        .map(|number| format!("X-{number}: y\r\n"))
+        .collect();
     for (head, line) in [
-        (format!("X: {}\r\n", "y".repeat(1 << 20)), "GET /healthz".to_owned()),
+        (
+            format!("X: {}\r\n", "y".repeat(1 << 20)),
+            "GET /healthz".to_owned(),
+        ),
         (many, "GET /healthz".to_owned()),
         (String::new(), format!("GET /{}", "y".repeat(1 << 20))),
     ] {
@@ -95,7 +101,10 @@ async fn s48_a_chunked_body_is_limited_too() {
     body.extend(b"0\r\n\r\n");
     let answer = talk(&listener, &body).await;
     // The answer comes before the body is read to its end.
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 413"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -127,7 +136,12 @@ async fn the_peer_of_a_connection_is_the_client() {
     let listener = listening(&world).await;
     let answer = talk(&listener, &request("GET /api/v1/session", "")).await;
     assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
-    assert!(answer.to_lowercase().contains("x-content-type-options: nosniff"), "{answer}");
+    assert!(
+        answer
+            .to_lowercase()
+            .contains("x-content-type-options: nosniff"),
+        "{answer}"
+    );
     let foreign = "GET /api/v1/session HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
     let answer = talk(&listener, foreign.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");

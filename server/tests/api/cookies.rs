@@ -75,11 +75,18 @@ async fn a_cookie_that_came_twice_is_refused(world: &World) {
         let call = world.get(SESSION).header("cookie", &line);
         call.send().await.expect_problem(400, "duplicate_cookie");
     }
-    let two_lines = world.get(SESSION).header("cookie", format!("{name}={value}"));
+    let two_lines = world
+        .get(SESSION)
+        .header("cookie", format!("{name}={value}"));
     let two_lines = two_lines.header("cookie", format!("{name}=planted"));
-    two_lines.send().await.expect_problem(400, "duplicate_cookie");
+    two_lines
+        .send()
+        .await
+        .expect_problem(400, "duplicate_cookie");
     // Others' may repeat.
-    let others = world.get(SESSION).header("cookie", format!("a=1; a=2; {name}={value}"));
+    let others = world
+        .get(SESSION)
+        .header("cookie", format!("a=1; a=2; {name}={value}"));
     others.send().await.expect(200);
 }
 
@@ -88,13 +95,30 @@ async fn other_cookies_do_not_hide_ours(world: &World) {
     let mut browser = Browser::new(world);
     browser.sign_in(&home, PASSWORD).await;
     let (name, value) = browser.named("gl-session-")[0];
-    for beside in ["name=Jos\u{e9}", "odd", "=", "a=\u{1F600}", "  ", "x=\"a,b\"", "y=\u{fffd}"] {
-        for line in [format!("{beside}; {name}={value}"), format!("{name}={value}; {beside}")] {
+    for beside in [
+        "name=Jos\u{e9}",
+        "odd",
+        "=",
+        "a=\u{1F600}",
+        "  ",
+        "x=\"a,b\"",
+        "y=\u{fffd}",
+    ] {
+        for line in [
+            format!("{beside}; {name}={value}"),
+            format!("{name}={value}; {beside}"),
+        ] {
             let call = world.get(SESSION).header("cookie", &line);
             call.send().await.expect(200);
         }
     }
-    for ugly in ["gl-session-=x", "gl-session-zz=\u{e9}", "gl-flow-=", "gl-current=\"", "gl-=1"] {
+    for ugly in [
+        "gl-session-=x",
+        "gl-session-zz=\u{e9}",
+        "gl-flow-=",
+        "gl-current=\"",
+        "gl-=1",
+    ] {
         let call = world.get(SESSION).header("cookie", ugly);
         call.send().await.expect_problem(401, "unauthenticated");
     }
@@ -129,7 +153,12 @@ async fn on_https_only_host_bound_cookies_count() {
     let hsts = done.header("strict-transport-security");
     assert_eq!(hsts, Some("max-age=63072000; includeSubDomains"));
     assert_eq!(tenant_of(&mut browser).await, "home");
-    assert!(browser.cookies.keys().all(|name| name.starts_with("__Host-gl-")));
+    assert!(
+        browser
+            .cookies
+            .keys()
+            .all(|name| name.starts_with("__Host-gl-"))
+    );
 
     let (name, value) = browser.named("__Host-gl-session-")[0];
     let bare = name.strip_prefix("__Host-").unwrap();
@@ -139,9 +168,16 @@ async fn on_https_only_host_bound_cookies_count() {
     }
     // What a sibling domain plants beside ours changes nothing.
     let planted = format!("{bare}=planted; {name}={value}");
-    world.get(SESSION).header("cookie", planted).send().await.expect(200);
+    world
+        .get(SESSION)
+        .header("cookie", planted)
+        .send()
+        .await
+        .expect(200);
     let body = json!({"transport": "cookie", "tenant": "home"});
-    let plain = world.call(Method::POST, "/api/v1/sign-in/flows").json(&body);
+    let plain = world
+        .call(Method::POST, "/api/v1/sign-in/flows")
+        .json(&body);
     let plain = plain.header("origin", "http://id.example.org");
     plain.send().await.expect_problem(403, "origin_not_allowed");
 }

@@ -37,19 +37,38 @@ fn attacks<'w>(call: &Call<'w>, body: Option<&Value>) -> Vec<(String, Call<'w>)>
     let text = body.map(Value::to_string).unwrap_or_default();
     let mut all = Vec::new();
     for origin in FOREIGN {
-        let with = |kind: &str| call.clone().header("origin", origin).body(kind, text.clone());
+        let with = |kind: &str| {
+            call.clone()
+                .header("origin", origin)
+                .body(kind, text.clone())
+        };
         all.push((format!("origin {origin:?}"), with("application/json")));
         all.push((format!("origin {origin:?} as text"), with("text/plain")));
     }
     let form = "application/x-www-form-urlencoded";
-    all.push(("a form".to_owned(), call.clone().header("origin", "null").body(form, "name=x")));
-    all.push(("no origin".to_owned(), call.clone().body("application/json", text.clone())));
-    all.push(("no origin, as text".to_owned(), call.clone().body("text/plain", text.clone())));
-    let ours = call.clone().from_our_page().body("application/json", text.clone());
+    all.push((
+        "a form".to_owned(),
+        call.clone().header("origin", "null").body(form, "name=x"),
+    ));
+    all.push((
+        "no origin".to_owned(),
+        call.clone().body("application/json", text.clone()),
+    ));
+    all.push((
+        "no origin, as text".to_owned(),
+        call.clone().body("text/plain", text.clone()),
+    ));
+    let ours = call
+        .clone()
+        .from_our_page()
+        .body("application/json", text.clone());
     for site in ["cross-site", "same-site"] {
         all.push((site.to_owned(), ours.clone().header("sec-fetch-site", site)));
     }
-    all.push(("two origins".to_owned(), ours.header("origin", "https://evil.example")));
+    all.push((
+        "two origins".to_owned(),
+        ours.header("origin", "https://evil.example"),
+    ));
     all
 }
 
@@ -75,7 +94,10 @@ async fn s44_no_change_is_taken_from_another_site(world: &World) {
     let fill = stage.fill(world, &town.citizen).await;
     let tenants = [town.root.tenant, town.citizen.tenant];
     let before = everything_in(world, &tenants).await;
-    for operation in operations().iter().filter(|operation| operation.method != "GET") {
+    for operation in operations()
+        .iter()
+        .filter(|operation| operation.method != "GET")
+    {
         let path = operation
             .path
             .replace("{tenant}", &fill.tenant)
@@ -129,7 +151,10 @@ async fn s44_signing_in_and_out_cannot_be_forced_from_another_site(world: &World
         for (attack, call) in attacks(&call, body) {
             let answer: Answer = call.send().await;
             assert!(answer.status.is_client_error(), "{attack}: {answer}");
-            assert!(answer.headers.get("set-cookie").is_none(), "{attack}: {answer}");
+            assert!(
+                answer.headers.get("set-cookie").is_none(),
+                "{attack}: {answer}"
+            );
         }
     }
     browser.get("/api/v1/session").await.expect(200);
@@ -137,7 +162,10 @@ async fn s44_signing_in_and_out_cannot_be_forced_from_another_site(world: &World
     for (attack, call) in attacks(&world.post("/api/v1/sign-in/flows"), Some(&begin)) {
         let answer = call.send().await;
         assert!(answer.status.is_client_error(), "{attack}: {answer}");
-        assert!(answer.headers.get("set-cookie").is_none(), "{attack}: {answer}");
+        assert!(
+            answer.headers.get("set-cookie").is_none(),
+            "{attack}: {answer}"
+        );
     }
 }
 
@@ -146,10 +174,18 @@ async fn s44_another_site_cannot_read_with_the_persons_cookies(world: &World) {
     let ada = world.person_with_password("home", "ada").await;
     let mut browser = Browser::new(world);
     browser.sign_in(&ada, PASSWORD).await;
-    let read = || browser.call(axum::http::Method::GET, "/api/v1/session").without("origin");
+    let read = || {
+        browser
+            .call(axum::http::Method::GET, "/api/v1/session")
+            .without("origin")
+    };
     read().send().await.expect(200);
     for site in ["same-origin", "none"] {
-        read().header("sec-fetch-site", site).send().await.expect(200);
+        read()
+            .header("sec-fetch-site", site)
+            .send()
+            .await
+            .expect(200);
     }
     for site in ["cross-site", "same-site"] {
         let answer = read().header("sec-fetch-site", site).send().await;
@@ -170,7 +206,10 @@ async fn s44_another_site_cannot_read_with_the_persons_cookies(world: &World) {
             .send()
             .await,
     ] {
-        let cors = answer.headers.keys().any(|name| name.as_str().starts_with("access-control-"));
+        let cors = answer
+            .headers
+            .keys()
+            .any(|name| name.as_str().starts_with("access-control-"));
         assert!(!cors, "{answer}");
     }
 }
@@ -178,14 +217,25 @@ async fn s44_another_site_cannot_read_with_the_persons_cookies(world: &World) {
 async fn s44_programs_without_cookies_need_no_origin(world: &World) {
     let stage = Stage::new(world).await;
     let token = stage.token(Role::Platform).unwrap();
-    let make = |name: &str| world.post("/api/v1/tenants").bearer(token).json(&json!({"name": name}));
+    let make = |name: &str| {
+        world
+            .post("/api/v1/tenants")
+            .bearer(token)
+            .json(&json!({"name": name}))
+    };
     make("one").send().await.expect(201);
     make("two").from_our_page().send().await.expect(201);
     // A token that another site's page holds is not taken from there either.
     let foreign = make("three").header("origin", "https://evil.example");
-    foreign.send().await.expect_problem(403, "origin_not_allowed");
+    foreign
+        .send()
+        .await
+        .expect_problem(403, "origin_not_allowed");
     let foreign = make("three").header("sec-fetch-site", "cross-site");
-    foreign.send().await.expect_problem(403, "origin_not_allowed");
+    foreign
+        .send()
+        .await
+        .expect_problem(403, "origin_not_allowed");
     // With cookies beside the token, whatever they are, the origin must be told.
     let both = make("three").header("cookie", "theme=dark");
     both.send().await.expect_problem(403, "origin_missing");

@@ -31,7 +31,9 @@ async fn s41_every_refused_sign_in_looks_the_same(world: &World) {
     deactivate(world, &idle).await;
     world.lock_tenant(grace.tenant).await;
     let wrong = "not the password 99";
-    let reference = enter(world, "home", "ada", wrong).await.expect_problem(401, "sign_in_refused");
+    let reference = enter(world, "home", "ada", wrong)
+        .await
+        .expect_problem(401, "sign_in_refused");
     for (tenant, name, password) in [
         ("home", "nobody", wrong),
         ("home", "nobody", PASSWORD),
@@ -62,7 +64,12 @@ async fn s41_every_refused_sign_in_looks_the_same(world: &World) {
     let flow = browser.begin("home").await;
     for person in [&ada, &locked, &idle, &grace] {
         let answer = browser.enter(&flow, person, wrong).await;
-        assert_eq!(answer.comparable(), reference.comparable(), "{}", person.name);
+        assert_eq!(
+            answer.comparable(),
+            reference.comparable(),
+            "{}",
+            person.name
+        );
     }
 }
 
@@ -72,7 +79,10 @@ async fn deactivate(world: &World, person: &crate::support::Person) {
     world.grant(&root, grant).await;
     let token = world.session(&root).await;
     let call = world.patch(person.path()).bearer(&token);
-    call.json(&json!({"active": false})).send().await.expect(200);
+    call.json(&json!({"active": false}))
+        .send()
+        .await
+        .expect(200);
 }
 
 async fn s41_the_limit_comes_for_unknown_names_too(world: &World) {

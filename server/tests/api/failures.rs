@@ -7,7 +7,9 @@ use serde_json::json;
 
 use crate::{
     matrix::body_of,
-    support::{Answer, INSIDE, PASSWORD, Plan, Watched, World, description::operations, flow_path, town},
+    support::{
+        Answer, INSIDE, PASSWORD, Plan, Watched, World, description::operations, flow_path, town,
+    },
 };
 
 async fn watched() -> (World, Arc<Watched>) {
@@ -21,7 +23,10 @@ fn check(answer: &Answer, status: u16, code: &str) {
     answer.check_headers();
     assert_eq!(answer.status.as_u16(), status, "{answer}");
     assert_eq!(answer.code(), code, "{answer}");
-    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/problem+json")
+    );
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     for inside in [INSIDE, "SELECT", "panicked", ".rs:", "MemoryUnit"] {
         assert!(!answer.text().contains(inside), "{answer}");
@@ -63,10 +68,19 @@ async fn a_panic_is_a_500_that_tells_nothing() {
     let token = town(&world).await.root_token;
     storage.panics();
     ask_all(&world, &token, 500, "internal_error").await;
-    let page = world.get("/t/home/sign-in").send_unchecked().await.expect(500);
+    let page = world
+        .get("/t/home/sign-in")
+        .send_unchecked()
+        .await
+        .expect(500);
     page.check_headers();
     assert!(!page.text().contains("SELECT"), "{page}");
-    assert!(page.header("content-type").unwrap().starts_with("text/html"), "{page}");
+    assert!(
+        page.header("content-type")
+            .unwrap()
+            .starts_with("text/html"),
+        "{page}"
+    );
     storage.is_fine();
     assert!(world.accepts(&token).await);
 }
@@ -112,5 +126,10 @@ async fn a_request_that_takes_too_long_is_ended() {
     let answer = world.get("/api/v1/session").bearer(&token).send().await;
     answer.expect_problem(503, "timeout");
     let page = world.get("/t/home/sign-in").send().await.expect(503);
-    assert!(page.header("content-type").unwrap().starts_with("text/html"), "{page}");
+    assert!(
+        page.header("content-type")
+            .unwrap()
+            .starts_with("text/html"),
+        "{page}"
+    );
 }

@@ -96,7 +96,13 @@ async fn the_token_transport_needs_no_cookie(world: &World) {
         json!({"token": "<token>", "expires_at": "<time>", "amr": ["pwd"]})
     );
     let token = done["session"]["token"].as_str().unwrap();
-    let read = world.get(SESSION).bearer(token).send().await.expect(200).json();
+    let read = world
+        .get(SESSION)
+        .bearer(token)
+        .send()
+        .await
+        .expect(200)
+        .json();
     assert_eq!(read["user"]["id"], ada.id.to_string());
     // Told once.
     let seen = world.get(flow_path(&flow)).send().await;
@@ -122,7 +128,10 @@ async fn the_cookie_transport_is_useless_without_its_cookie(world: &World) {
     );
     for foreign in [&mut other, &mut Browser::new(world), &mut thief] {
         foreign.get(&flow).await.expect_problem(404, "not_found");
-        foreign.enter(&flow, &ada, PASSWORD).await.expect_problem(404, "not_found");
+        foreign
+            .enter(&flow, &ada, PASSWORD)
+            .await
+            .expect_problem(404, "not_found");
         foreign.delete(&flow).await.expect_problem(404, "not_found");
     }
     let done = browser.enter(&flow, &ada, PASSWORD).await.expect(200);
@@ -178,7 +187,10 @@ async fn s01_a_planted_flow_is_lost_at_the_first_proof(world: &World) {
         "provider": "duty:change-credential",
         "answer": {"new_password": "chosen by the attacker 1"},
     });
-    attacker.post(&flow, &body).await.expect_problem(404, "not_found");
+    attacker
+        .post(&flow, &body)
+        .await
+        .expect_problem(404, "not_found");
     victim.get(&flow).await.expect(200);
 }
 
@@ -188,8 +200,13 @@ async fn a_cookie_does_not_change_a_flow_of_the_token_transport(world: &World) {
     let flow = world.begin(json!({"tenant": "home"})).await;
     let id = flow["id"].as_str().unwrap();
     let mut browser = Browser::new(world);
-    browser.cookies.insert(format!("gl-flow-{id}"), id.to_owned());
-    let done = browser.enter(&flow_path(&flow), &ada, PASSWORD).await.expect(200);
+    browser
+        .cookies
+        .insert(format!("gl-flow-{id}"), id.to_owned());
+    let done = browser
+        .enter(&flow_path(&flow), &ada, PASSWORD)
+        .await
+        .expect(200);
     assert!(done.json()["session"]["token"].is_string(), "{done}");
     assert!(browser.named("gl-session-").is_empty());
 }
@@ -204,13 +221,17 @@ async fn an_answer_is_taken_for_the_current_step_only(world: &World) {
         let body = json!({"step": step, "provider": "password", "answer": answer});
         world.post(&path).json(&body).send()
     };
-    enter(json!("another")).await.expect_problem(409, "conflict");
+    enter(json!("another"))
+        .await
+        .expect_problem(409, "conflict");
     enter(json!("")).await.expect_problem(409, "conflict");
     let first = flow["step"]["id"].clone();
     let next = enter(first.clone()).await.expect(200).json();
     assert_ne!(next["step"]["id"], first);
     enter(first).await.expect_problem(409, "conflict");
-    enter(next["step"]["id"].clone()).await.expect_problem(404, "not_found");
+    enter(next["step"]["id"].clone())
+        .await
+        .expect_problem(404, "not_found");
 }
 
 async fn what_is_no_answer_to_the_step_is_refused(world: &World) {
@@ -223,19 +244,38 @@ async fn what_is_no_answer_to_the_step_is_refused(world: &World) {
     for (answer, fields) in [
         (json!({}), vec!["user_name", "password"]),
         (json!({"user_name": "ada"}), vec!["password"]),
-        (json!({"user_name": "ada", "password": ""}), vec!["password"]),
-        (json!({"user_name": "ada", "password": PASSWORD, "otp": "1"}), vec!["otp"]),
-        (json!({"user_name": "ada", "password": PASSWORD, "tenant": "home"}), vec!["tenant"]),
-        (json!({"user_name": "ada", "password": true}), vec!["answer"]),
+        (
+            json!({"user_name": "ada", "password": ""}),
+            vec!["password"],
+        ),
+        (
+            json!({"user_name": "ada", "password": PASSWORD, "otp": "1"}),
+            vec!["otp"],
+        ),
+        (
+            json!({"user_name": "ada", "password": PASSWORD, "tenant": "home"}),
+            vec!["tenant"],
+        ),
+        (
+            json!({"user_name": "ada", "password": true}),
+            vec!["answer"],
+        ),
     ] {
         let answer = post(json!({"provider": "password", "answer": answer})).await;
         let answer = answer.expect_problem(422, "validation_failed");
         assert_eq!(answer.fields(), fields);
     }
     let action = post(json!({"provider": "password", "action": "skip"})).await;
-    assert_eq!(action.expect_problem(422, "validation_failed").fields(), ["action"]);
+    assert_eq!(
+        action.expect_problem(422, "validation_failed").fields(),
+        ["action"]
+    );
     for (body, status, code) in [
-        (json!({"provider": "password", "answer": valid, "action": "x"}), 400, "invalid_request"),
+        (
+            json!({"provider": "password", "answer": valid, "action": "x"}),
+            400,
+            "invalid_request",
+        ),
         (
             json!({"provider": "password", "answer": [PASSWORD]}),
             400,
@@ -247,10 +287,22 @@ async fn what_is_no_answer_to_the_step_is_refused(world: &World) {
             "invalid_request",
         ),
         (json!({"answer": valid}), 400, "invalid_request"),
-        (json!({"provider": 1, "answer": valid}), 400, "invalid_request"),
+        (
+            json!({"provider": 1, "answer": valid}),
+            400,
+            "invalid_request",
+        ),
         (json!({"provider": "", "answer": valid}), 404, "not_found"),
-        (json!({"provider": "totp", "answer": valid}), 404, "not_found"),
-        (json!({"provider": "duty:change-credential", "answer": valid}), 404, "not_found"),
+        (
+            json!({"provider": "totp", "answer": valid}),
+            404,
+            "not_found",
+        ),
+        (
+            json!({"provider": "duty:change-credential", "answer": valid}),
+            404,
+            "not_found",
+        ),
     ] {
         post(body).await.expect_problem(status, code);
     }
@@ -258,10 +310,17 @@ async fn what_is_no_answer_to_the_step_is_refused(world: &World) {
     let twice = format!(
         r#"{{"provider":"password","answer":{{"user_name":"ada","password":"x","password":"{PASSWORD}"}}}}"#
     );
-    let twice = world.post(&path).body("application/json", twice).send().await;
+    let twice = world
+        .post(&path)
+        .body("application/json", twice)
+        .send()
+        .await;
     twice.expect_problem(400, "invalid_request");
     // Only chosen: the step stays.
-    let same = post(json!({"provider": "password"})).await.expect(200).json();
+    let same = post(json!({"provider": "password"}))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(same["step"]["id"], flow["step"]["id"]);
     world.enter(&flow, &ada.name, PASSWORD).await.expect(200);
 }
@@ -311,7 +370,9 @@ async fn the_tenant_is_named_found_or_typed(world: &World) {
         world.post(flow_path(&flow)).json(&body).send().await
     };
     // Found, since there is one of this name.
-    let found = post(json!({"user_name": "only", "password": PASSWORD})).await.expect(200);
+    let found = post(json!({"user_name": "only", "password": PASSWORD}))
+        .await
+        .expect(200);
     assert_eq!(found.json()["tenant"], "home");
     // Ambiguous: refused like a wrong password.
     let ambiguous = post(json!({"user_name": "ada", "password": PASSWORD})).await;
@@ -326,7 +387,9 @@ async fn the_tenant_is_named_found_or_typed(world: &World) {
         let answer = json!({"tenant": tenant, "user_name": "ada", "password": PASSWORD});
         assert_eq!(post(answer).await.comparable(), wrong.comparable());
     }
-    let by_id = world.begin(json!({"tenant": only.tenant.to_string()})).await;
+    let by_id = world
+        .begin(json!({"tenant": only.tenant.to_string()}))
+        .await;
     assert_eq!(by_id["tenant"], "home");
 }
 
@@ -334,16 +397,56 @@ async fn what_cannot_begin_is_refused(world: &World) {
     world.tenant("home").await;
     for (body, status, code) in [
         (json!({}), 400, "invalid_request"),
-        (json!({"transport": "carrier pigeon"}), 400, "invalid_request"),
-        (json!({"transport": "token", "tenant": "nowhere"}), 404, "not_found"),
-        (json!({"transport": "token", "application": "shop"}), 400, "invalid_request"),
-        (json!({"transport": "token", "intent": "link"}), 400, "invalid_request"),
-        (json!({"transport": "token", "intent": "recover"}), 400, "invalid_request"),
-        (json!({"transport": "token", "acr": "aal3"}), 400, "invalid_request"),
-        (json!({"transport": "token", "acr": "AAL2"}), 400, "invalid_request"),
-        (json!({"transport": "token", "intent": "enrol", "provider": "password"}), 401, "unauthenticated"),
-        (json!({"transport": "token", "intent": "reprove"}), 401, "unauthenticated"),
-        (json!({"transport": "token", "intent": "sign_up"}), 422, "validation_failed"),
+        (
+            json!({"transport": "carrier pigeon"}),
+            400,
+            "invalid_request",
+        ),
+        (
+            json!({"transport": "token", "tenant": "nowhere"}),
+            404,
+            "not_found",
+        ),
+        (
+            json!({"transport": "token", "application": "shop"}),
+            400,
+            "invalid_request",
+        ),
+        (
+            json!({"transport": "token", "intent": "link"}),
+            400,
+            "invalid_request",
+        ),
+        (
+            json!({"transport": "token", "intent": "recover"}),
+            400,
+            "invalid_request",
+        ),
+        (
+            json!({"transport": "token", "acr": "aal3"}),
+            400,
+            "invalid_request",
+        ),
+        (
+            json!({"transport": "token", "acr": "AAL2"}),
+            400,
+            "invalid_request",
+        ),
+        (
+            json!({"transport": "token", "intent": "enrol", "provider": "password"}),
+            401,
+            "unauthenticated",
+        ),
+        (
+            json!({"transport": "token", "intent": "reprove"}),
+            401,
+            "unauthenticated",
+        ),
+        (
+            json!({"transport": "token", "intent": "sign_up"}),
+            422,
+            "validation_failed",
+        ),
         // Not from a page of ours.
         (json!({"transport": "cookie"}), 403, "origin_missing"),
     ] {
@@ -367,13 +470,18 @@ async fn two_factors_are_not_had_by_one(world: &World) {
 async fn a_password_is_changed_by_its_owner(world: &World) {
     world.tenant("home").await;
     let ada = world.person_with_password("home", "ada").await;
-    let (token, other) = (world.token(&ada, PASSWORD).await, world.token(&ada, PASSWORD).await);
+    let (token, other) = (
+        world.token(&ada, PASSWORD).await,
+        world.token(&ada, PASSWORD).await,
+    );
     let begin = async |token: &str, provider: &str| {
         let body = json!({"transport": "token", "intent": "enrol", "provider": provider});
         world.post(FLOWS).bearer(token).json(&body).send().await
     };
     begin(&token, "totp").await.expect_problem(404, "not_found");
-    begin(&token, "No such id!").await.expect_problem(422, "validation_failed");
+    let unknown = begin(&token, "No such id!").await;
+    let unknown = unknown.expect_problem(422, "validation_failed");
+    assert_eq!(unknown.fields(), ["provider"]);
     let flow = begin(&token, "password").await.expect(201).json();
     assert_eq!(flow["step"]["kind"], "choose");
     let post = async |answer: Value| {
@@ -381,7 +489,9 @@ async fn a_password_is_changed_by_its_owner(world: &World) {
         world.post(flow_path(&flow)).json(&body).send().await
     };
     // One is asked for the present password first.
-    post(json!({"password": "not the password 99"})).await.expect_problem(401, "sign_in_refused");
+    post(json!({"password": "not the password 99"}))
+        .await
+        .expect_problem(401, "sign_in_refused");
     let next = post(json!({"password": PASSWORD})).await.expect(200).json();
     assert_eq!(next["step"]["kind"], "prompt");
     let new = crate::support::OTHER_PASSWORD;
@@ -391,7 +501,11 @@ async fn a_password_is_changed_by_its_owner(world: &World) {
     for old in [&token, &other] {
         assert!(!world.accepts(old).await);
     }
-    assert!(world.accepts(done["session"]["token"].as_str().unwrap()).await);
+    assert!(
+        world
+            .accepts(done["session"]["token"].as_str().unwrap())
+            .await
+    );
     world.sign_in(&ada, PASSWORD).await.expect(401);
     world.token(&ada, new).await;
 }

@@ -18,7 +18,9 @@ const HEADERS: [&str; 9] = [
 ];
 
 async fn address_of_last_event(world: &World, token: &str) -> Value {
-    let list = world.get("/api/v1/tenants/home/audit-events?limit=1").bearer(token);
+    let list = world
+        .get("/api/v1/tenants/home/audit-events?limit=1")
+        .bearer(token);
     list.send().await.expect(200).json()["items"][0]["address"].take()
 }
 
@@ -28,18 +30,35 @@ async fn s08_forwarding_headers_mean_nothing_without_a_trusted_proxy() {
     let world = World::in_memory().await;
     let town = town(&world).await;
     let values = [
-        "127.0.0.1", "10.0.0.1", "::1", "not an address", "", ",,,", "127.0.0.1, 10.0.0.1",
-        "for=127.0.0.1;host=evil.example;proto=https", "evil.example", "https", "\u{ff}",
+        "127.0.0.1",
+        "10.0.0.1",
+        "::1",
+        "not an address",
+        "",
+        ",,,",
+        "127.0.0.1, 10.0.0.1",
+        "for=127.0.0.1;host=evil.example;proto=https",
+        "evil.example",
+        "https",
+        "\u{ff}",
     ];
     for header in HEADERS {
         for value in values {
             world.pass(std::time::Duration::from_millis(1));
             let grant = format!("{}/grants/tenant_administrator", town.citizen.path());
-            let call = world.put(&grant).bearer(&town.mayor_token).header(header, value);
+            let call = world
+                .put(&grant)
+                .bearer(&town.mayor_token)
+                .header(header, value);
             call.from_peer("203.0.113.9").send().await.expect(200);
             let found = address_of_last_event(&world, &town.mayor_token).await;
             assert_eq!(found, "203.0.113.9", "{header}: {value}");
-            world.delete(&grant).bearer(&town.mayor_token).send().await.expect(200);
+            world
+                .delete(&grant)
+                .bearer(&town.mayor_token)
+                .send()
+                .await
+                .expect(200);
             // And it opens nothing.
             let call = world.get("/api/v1/tenants").header(header, value);
             call.send().await.expect_problem(401, "unauthenticated");
@@ -55,7 +74,8 @@ async fn s09_rotating_headers_do_not_get_around_the_limit() {
     let mut limited = 0;
     for number in 0..60 {
         let flow = world.begin(json!({"tenant": "home"})).await;
-        let answer = json!({"user_name": format!("user {number}"), "password": "not the password 99"});
+        let answer =
+            json!({"user_name": format!("user {number}"), "password": "not the password 99"});
         let body = json!({"provider": "password", "answer": answer});
         let mut call = world.post(flow_path(&flow)).json(&body);
         for header in HEADERS {
@@ -75,17 +95,28 @@ async fn s09_addresses_of_one_ipv6_network_share_a_limit() {
     let flow = world.begin(json!({"tenant": "home"})).await;
     let mut statuses = Vec::new();
     for number in 0..25 {
-        let answer = json!({"user_name": format!("user {number}"), "password": "not the password 99"});
+        let answer =
+            json!({"user_name": format!("user {number}"), "password": "not the password 99"});
         let body = json!({"provider": "password", "answer": answer});
         let call = world.post(flow_path(&flow)).json(&body);
         let call = call.from_peer(&format!("2001:db8:0:1:{number:x}::{number:x}"));
         statuses.push(call.send().await.status.as_u16());
     }
-    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 5, "{statuses:?}");
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 429).count(),
+        5,
+        "{statuses:?}"
+    );
     let answer = json!({"user_name": "x", "password": "not the password 99"});
     let body = json!({"provider": "password", "answer": answer});
-    let elsewhere = world.post(flow_path(&flow)).json(&body).from_peer("2001:db8:0:2::1");
-    elsewhere.send().await.expect_problem(401, "sign_in_refused");
+    let elsewhere = world
+        .post(flow_path(&flow))
+        .json(&body)
+        .from_peer("2001:db8:0:2::1");
+    elsewhere
+        .send()
+        .await
+        .expect_problem(401, "sign_in_refused");
 }
 
 /// Behind a trusted proxy the last hop that it did not write itself counts.
@@ -111,7 +142,12 @@ async fn s08_behind_a_trusted_proxy_its_own_word_counts() {
         call.send().await.expect(200);
         let found = address_of_last_event(&world, &town.mayor_token).await;
         assert_eq!(found, expected, "{peer} {forwarded}");
-        world.delete(&grant).bearer(&town.mayor_token).send().await.expect(200);
+        world
+            .delete(&grant)
+            .bearer(&town.mayor_token)
+            .send()
+            .await
+            .expect(200);
     }
 }
 
@@ -120,9 +156,20 @@ async fn s08_behind_a_trusted_proxy_its_own_word_counts() {
 async fn s07_a_foreign_host_is_misdirected() {
     let world = World::in_memory().await;
     for host in [
-        "evil.example", "localhost", "localhost:80", "localhost:08080", "localhost:8080.evil.example",
-        "localhost:8080@evil.example", "user@localhost:8080", "127.0.0.1", "[::1]:80", "",
-        "localhost:8080, evil.example", "localhost.:8080", "localhost:8080/", "xn--lcalhost-0ya:8080",
+        "evil.example",
+        "localhost",
+        "localhost:80",
+        "localhost:08080",
+        "localhost:8080.evil.example",
+        "localhost:8080@evil.example",
+        "user@localhost:8080",
+        "127.0.0.1",
+        "[::1]:80",
+        "",
+        "localhost:8080, evil.example",
+        "localhost.:8080",
+        "localhost:8080/",
+        "xn--lcalhost-0ya:8080",
     ] {
         for path in ["/api/v1/session", "/openapi.json"] {
             let answer = world.get(path).host(host).send().await;
@@ -133,9 +180,18 @@ async fn s07_a_foreign_host_is_misdirected() {
     }
     let none = world.get("/api/v1/session").without("host").send().await;
     none.expect_problem(421, "misdirected");
-    let two = world.get("/api/v1/session").header("host", "evil.example").send().await;
+    let two = world
+        .get("/api/v1/session")
+        .header("host", "evil.example")
+        .send()
+        .await;
     two.expect_problem(421, "misdirected");
-    for host in ["localhost:8080", "127.0.0.1:8080", "[::1]:8080", "LocalHost:8080"] {
+    for host in [
+        "localhost:8080",
+        "127.0.0.1:8080",
+        "[::1]:8080",
+        "LocalHost:8080",
+    ] {
         let answer = world.get("/api/v1/session").host(host).send().await;
         answer.expect_problem(401, "unauthenticated");
     }
@@ -147,7 +203,10 @@ async fn s07_a_foreign_host_is_misdirected() {
         let call = world.get("/sign-in").header(header, "evil.example");
         let page = call.send().await;
         assert!(!page.text().contains("evil.example"), "{page}");
-        assert!(!format!("{:?}", page.headers).contains("evil.example"), "{page}");
+        assert!(
+            !format!("{:?}", page.headers).contains("evil.example"),
+            "{page}"
+        );
     }
 }
 

@@ -39,8 +39,15 @@ async fn every_kind_of_answer_carries_the_strict_headers(world: &World) {
             answer.expect(status);
         }
     }
-    let list = world.get("/api/v1/tenants/home/users").bearer(&mayor).send().await;
-    assert_eq!(list.expect(200).header("content-type"), Some("application/json"));
+    let list = world
+        .get("/api/v1/tenants/home/users")
+        .bearer(&mayor)
+        .send()
+        .await;
+    assert_eq!(
+        list.expect(200).header("content-type"),
+        Some("application/json")
+    );
 }
 
 #[tokio::test]
@@ -50,7 +57,10 @@ async fn assets_may_be_kept_and_carry_them_too() {
     let answer = world.get(url).send_unchecked().await.expect(200);
     answer.check_headers();
     let kept = answer.header("cache-control").unwrap();
-    assert!(kept.contains("immutable") || kept.contains("max-age"), "{answer}");
+    assert!(
+        kept.contains("immutable") || kept.contains("max-age"),
+        "{answer}"
+    );
     let known = world.get(url).header("if-none-match", answer.etag());
     let known = known.send_unchecked().await.expect(304);
     known.check_headers();

@@ -39,7 +39,9 @@ async fn s10_parallel_wrong_passwords_are_all_counted(world: &World) {
             // Each from a network of its own.
             let octet = u8::try_from(number).unwrap();
             let peer = std::net::SocketAddr::from(([198, 51, 100, octet], 1));
-            request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+            request
+                .extensions_mut()
+                .insert(axum::extract::ConnectInfo(peer));
             router.oneshot(request).await.unwrap().status().as_u16()
         });
     }
@@ -57,12 +59,18 @@ async fn a_growing_wait_follows_wrong_passwords(world: &World) {
     let ada = world.person_with_password("home", "ada").await;
     let ben = world.person_with_password("home", "ben").await;
     for _ in 0..10 {
-        world.sign_in(&ada, WRONG).await.expect_problem(401, "sign_in_refused");
+        world
+            .sign_in(&ada, WRONG)
+            .await
+            .expect_problem(401, "sign_in_refused");
     }
     for wait in [30, 60, 120] {
         let limited = world.sign_in(&ada, PASSWORD).await;
         let limited = limited.expect_problem(429, "too_many_requests");
-        assert_eq!(limited.header("retry-after"), Some(wait.to_string().as_str()));
+        assert_eq!(
+            limited.header("retry-after"),
+            Some(wait.to_string().as_str())
+        );
         // Others are not held up.
         world.token(&ben, PASSWORD).await;
         world.pass(Duration::from_secs(wait) - Duration::from_millis(1));
@@ -104,7 +112,11 @@ async fn nobody_locks_out_a_browser_that_is_known(world: &World) {
     let ben = world.person_with_password("home", "ben").await;
     let mut other = Browser::new(world);
     other.sign_in(&ben, PASSWORD).await;
-    for note in [other.cookies["gl-device"].clone(), "A".repeat(200), String::new()] {
+    for note in [
+        other.cookies["gl-device"].clone(),
+        "A".repeat(200),
+        String::new(),
+    ] {
         let mut thief = Browser::new(world);
         thief.cookies.insert("gl-device".to_owned(), note);
         let flow = thief.begin("home").await;
@@ -118,7 +130,10 @@ async fn what_is_no_try_is_not_counted(world: &World) {
     let flow = world.begin(json!({"tenant": "home"})).await;
     for _ in 0..12 {
         world.enter(&flow, &ada.name, "").await.expect(422);
-        world.enter(&flow, &ada.name, &"x".repeat(2_000)).await.expect(422);
+        world
+            .enter(&flow, &ada.name, &"x".repeat(2_000))
+            .await
+            .expect(422);
     }
     world.enter(&flow, &ada.name, PASSWORD).await.expect(200);
 }

@@ -30,7 +30,10 @@ async fn full(world: &World) -> (Town, Vec<(String, String)>) {
         (format!("{home}/users"), &town.mayor_token),
         (format!("{home}/sessions"), &town.mayor_token),
         (format!("{home}/audit-events"), &town.mayor_token),
-        (format!("{}/sessions", town.citizen.path()), &town.mayor_token),
+        (
+            format!("{}/sessions", town.citizen.path()),
+            &town.mayor_token,
+        ),
         ("/api/v1/account/sessions".to_owned(), &town.mayor_token),
     ];
     let lists = lists.map(|(path, token)| (path, token.clone()));
@@ -44,13 +47,18 @@ async fn piece(world: &World, path: &str, token: &str, query: &str) -> Answer {
 
 fn ids(list: &Value) -> Vec<String> {
     let items = list["items"].as_array().unwrap().iter();
-    items.map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    items
+        .map(|item| item["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 async fn every_list_is_walked_in_pieces_of_any_size(world: &World) {
     let (_, lists) = full(world).await;
     for (path, token) in lists {
-        let whole = piece(world, &path, &token, "limit=200").await.expect(200).json();
+        let whole = piece(world, &path, &token, "limit=200")
+            .await
+            .expect(200)
+            .json();
         assert!(whole.get("next_cursor").is_none(), "{path}");
         let whole = ids(&whole);
         assert!(whole.len() >= 5, "{path}: {}", whole.len());
@@ -72,19 +80,37 @@ async fn every_list_is_walked_in_pieces_of_any_size(world: &World) {
             assert_eq!(walked, whole, "{path} by {size}");
         }
         // Without a limit: fifty at most.
-        let plain = world.get(&path).bearer(&token).send().await.expect(200).json();
-        assert_eq!(ids(&plain), whole.iter().take(50).cloned().collect::<Vec<_>>());
+        let plain = world
+            .get(&path)
+            .bearer(&token)
+            .send()
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(
+            ids(&plain),
+            whole.iter().take(50).cloned().collect::<Vec<_>>()
+        );
     }
 }
 
 async fn s45_a_cursor_is_good_for_its_own_list_only(world: &World) {
     let (town, mut lists) = full(world).await;
     // The same kind of list of another tenant and another user.
-    lists.push(("/api/v1/tenants/away/users".to_owned(), town.root_token.clone()));
-    lists.push((format!("{}/sessions", town.mayor.path()), town.mayor_token.clone()));
+    lists.push((
+        "/api/v1/tenants/away/users".to_owned(),
+        town.root_token.clone(),
+    ));
+    lists.push((
+        format!("{}/sessions", town.mayor.path()),
+        town.mayor_token.clone(),
+    ));
     let mut cursors = Vec::new();
     for (path, token) in &lists {
-        let answer = piece(world, path, token, "limit=1").await.expect(200).json();
+        let answer = piece(world, path, token, "limit=1")
+            .await
+            .expect(200)
+            .json();
         cursors.push(answer["next_cursor"].as_str().unwrap().to_owned());
     }
     for (list, (path, token)) in lists.iter().enumerate() {
@@ -103,7 +129,10 @@ async fn s45_a_tampered_cursor_is_refused(world: &World) {
     let mayor = town(world).await.mayor_token;
     world.person("home", "one more").await;
     let path = "/api/v1/tenants/home/users";
-    let first = piece(world, path, &mayor, "limit=1").await.expect(200).json();
+    let first = piece(world, path, &mayor, "limit=1")
+        .await
+        .expect(200)
+        .json();
     let good = first["next_cursor"].as_str().unwrap().to_owned();
     assert!(!good.contains(&ids(&first)[0]), "a cursor tells nothing");
     let mut bad = vec![
@@ -134,9 +163,25 @@ async fn s45_limit_and_cursor_take_nothing_else(world: &World) {
     let (_, lists) = full(world).await;
     for (path, token) in lists {
         for query in [
-            "limit=0", "limit=201", "limit=-1", "limit=1.0", "limit=", "limit=1e2", "limit=0x10",
-            "limit=%201", "limit=4294967297", "limit=1;drop", "limit=1&limit=2", "offset=5", "sort=name",
-            "order=asc", "fields=password", "limit[]=1", "cursor=x&cursor=y", "page=2", "Limit=1",
+            "limit=0",
+            "limit=201",
+            "limit=-1",
+            "limit=1.0",
+            "limit=",
+            "limit=1e2",
+            "limit=0x10",
+            "limit=%201",
+            "limit=4294967297",
+            "limit=1;drop",
+            "limit=1&limit=2",
+            "offset=5",
+            "sort=name",
+            "order=asc",
+            "fields=password",
+            "limit[]=1",
+            "cursor=x&cursor=y",
+            "page=2",
+            "Limit=1",
         ] {
             let answer = piece(world, &path, &token, query).await;
             answer.expect_problem(400, "invalid_request");
@@ -148,9 +193,30 @@ async fn s45_limit_and_cursor_take_nothing_else(world: &World) {
 
 /// What makes a database stumble that reads a search as anything but text.
 const UGLY: [&str; 24] = [
-    "'", "''", "\"", "`", "\\", "%", "_", "%%", "' OR '1'='1", "'; DROP TABLE users; --", "\u{0}",
-    "x\u{0}y", "*", "?", "[a-z]", "{\"$gt\":\"\"}", "\u{1F600}", "\u{202e}", "e\u{301}", "\u{fdfa}",
-    "--", "/*", "\r\n", "ß",
+    "'",
+    "''",
+    "\"",
+    "`",
+    "\\",
+    "%",
+    "_",
+    "%%",
+    "' OR '1'='1",
+    "'; DROP TABLE users; --",
+    "\u{0}",
+    "x\u{0}y",
+    "*",
+    "?",
+    "[a-z]",
+    "{\"$gt\":\"\"}",
+    "\u{1F600}",
+    "\u{202e}",
+    "e\u{301}",
+    "\u{fdfa}",
+    "--",
+    "/*",
+    "\r\n",
+    "ß",
 ];
 
 async fn s45_a_search_is_text_and_nothing_else(world: &World) {
@@ -165,7 +231,10 @@ async fn s45_a_search_is_text_and_nothing_else(world: &World) {
         ("/api/v1/tenants/home/users", &town.mayor_token),
     ];
     for (path, token) in lists {
-        let all = piece(world, path, token, "search=").await.expect(200).json();
+        let all = piece(world, path, token, "search=")
+            .await
+            .expect(200)
+            .json();
         assert_eq!(ids(&all).len(), if path.ends_with("users") { 2 } else { 3 });
         for text in UGLY {
             let found = piece(world, path, token, &encode(text)).await.expect(200);
@@ -181,6 +250,10 @@ async fn s45_a_search_is_text_and_nothing_else(world: &World) {
     let odd = world.person("home", "100%_'\"\\[x]").await;
     for text in ["%", "_", "'", "\"", "\\", "[x]", "100%_'\"\\[X]"] {
         let found = piece(world, lists[1].0, lists[1].1, &encode(text)).await;
-        assert_eq!(ids(&found.expect(200).json()), [odd.id.to_string()], "{text}");
+        assert_eq!(
+            ids(&found.expect(200).json()),
+            [odd.id.to_string()],
+            "{text}"
+        );
     }
 }

@@ -35,8 +35,14 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 const UGLY: [&str; 8] = [
-    "a\r\nb", "a\nINFO forged=true", "\u{1b}[31mred\u{1b}[0m", "a\u{2028}b", "a\u{85}b", "a\u{0}b",
-    "a\u{202e}b", "\u{7}\u{8}",
+    "a\r\nb",
+    "a\nINFO forged=true",
+    "\u{1b}[31mred\u{1b}[0m",
+    "a\u{2028}b",
+    "a\u{85}b",
+    "a\u{0}b",
+    "a\u{202e}b",
+    "\u{7}\u{8}",
 ];
 
 /// Asks for everything with ugly texts in every place that takes one.
@@ -46,20 +52,38 @@ async fn provoke(world: &World) -> Vec<String> {
     let mut secrets = vec![PASSWORD.to_owned(), town.mayor_token.clone()];
     for ugly in UGLY {
         let body = json!({"name": ugly, "display_name": ugly});
-        let call = world.post("/api/v1/tenants").bearer(&town.root_token).json(&body);
+        let call = world
+            .post("/api/v1/tenants")
+            .bearer(&town.root_token)
+            .json(&body);
         call.send().await.expect(422);
-        let call = world.put(format!("{}/lock", town.citizen.path())).bearer(&town.mayor_token);
+        let call = world
+            .put(format!("{}/lock", town.citizen.path()))
+            .bearer(&town.mayor_token);
         call.json(&json!({"reason": ugly})).send().await.expect(200);
         let flow = world.begin(json!({"tenant": "home"})).await;
-        world.enter(&flow, ugly, &format!("{ugly} {PASSWORD}")).await;
+        world
+            .enter(&flow, ugly, &format!("{ugly} {PASSWORD}"))
+            .await;
         world.enter(&flow, &format!("x{ugly}"), PASSWORD).await;
         let body = json!({"provider": ugly, "answer": {ugly: ugly}, "step": ugly});
         world.post(flow_path(&flow)).json(&body).send().await;
         let body = json!({"transport": "token", "tenant": ugly, "return_to": ugly, "acr": ugly});
         world.post("/api/v1/sign-in/flows").json(&body).send().await;
-        let latin: Vec<u8> = ugly.bytes().filter(|byte| !matches!(byte, 0..32 | 127)).collect();
-        for header in ["user-agent", "x-forwarded-for", "x-request-id", "referer", "accept-language"] {
-            let call = world.get("/api/v1/tenants/home/users").bearer(&town.mayor_token);
+        let latin: Vec<u8> = ugly
+            .bytes()
+            .filter(|byte| !matches!(byte, 0..32 | 127))
+            .collect();
+        for header in [
+            "user-agent",
+            "x-forwarded-for",
+            "x-request-id",
+            "referer",
+            "accept-language",
+        ] {
+            let call = world
+                .get("/api/v1/tenants/home/users")
+                .bearer(&town.mayor_token);
             let answer = call.header(header, &latin).send().await.expect(200);
             assert_ne!(answer.header("x-request-id").unwrap().as_bytes(), latin);
         }
@@ -74,7 +98,11 @@ async fn provoke(world: &World) -> Vec<String> {
         }
     }
     let method = Method::from_bytes(b"A|B~'`^!#$%&*+").unwrap();
-    world.call(method, "/api/v1/session").send().await.expect(405);
+    world
+        .call(method, "/api/v1/session")
+        .send()
+        .await
+        .expect(405);
     let mut browser = Browser::new(world);
     browser.sign_in(&ada, PASSWORD).await;
     secrets.extend(browser.cookies.values().cloned());
@@ -93,7 +121,10 @@ fn check(log: &str, secrets: &[String], starts: impl Fn(&str) -> bool) {
         assert!(!line.chars().any(odd), "{line:?}");
         for secret in secrets {
             // The tenant's tag in a cookie is short and no secret.
-            assert!(secret.len() < 12 || !line.contains(secret.as_str()), "{line}");
+            assert!(
+                secret.len() < 12 || !line.contains(secret.as_str()),
+                "{line}"
+            );
         }
     }
 }
@@ -152,10 +183,17 @@ async fn s47_a_user_agent_is_kept_in_one_line() {
         world.pass(std::time::Duration::from_millis(1));
         let call = world.patch(town.citizen.path()).bearer(&town.mayor_token);
         let name = world.platform.environment().uuid().to_string();
-        let call = call.header("user-agent", sent).json(&json!({"display_name": name}));
+        let call = call
+            .header("user-agent", sent)
+            .json(&json!({"display_name": name}));
         call.send().await.expect(200);
         let list = world.get("/api/v1/tenants/home/audit-events?limit=1");
-        let list = list.bearer(&town.mayor_token).send().await.expect(200).json();
+        let list = list
+            .bearer(&town.mayor_token)
+            .send()
+            .await
+            .expect(200)
+            .json();
         assert_eq!(list["items"][0]["user_agent"], kept);
     }
 }

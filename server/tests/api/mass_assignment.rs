@@ -22,13 +22,41 @@ on_each_storage!(
 /// The fields of everything that can be read, and some that attackers try.
 fn tempting() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = BTreeSet::new();
-    for read in ["TenantJson", "UserJson", "SessionJson", "AuditEventJson", "SessionAnswer", "LockJson"] {
+    for read in [
+        "TenantJson",
+        "UserJson",
+        "SessionJson",
+        "AuditEventJson",
+        "SessionAnswer",
+        "LockJson",
+    ] {
         names.extend(properties(schema(read)).unwrap());
     }
     let more = [
-        "is_admin", "admin", "role", "roles", "grant", "status", "verified", "is_verified", "password",
-        "must_change_password", "credential_epoch", "attributes", "__proto__", "constructor", "tenant_id",
-        "user_id", "owner", "scope", "cascade", "unknown", "", "User_Name", "user-name", "userName",
+        "is_admin",
+        "admin",
+        "role",
+        "roles",
+        "grant",
+        "status",
+        "verified",
+        "is_verified",
+        "password",
+        "must_change_password",
+        "credential_epoch",
+        "attributes",
+        "__proto__",
+        "constructor",
+        "tenant_id",
+        "user_id",
+        "owner",
+        "scope",
+        "cascade",
+        "unknown",
+        "",
+        "User_Name",
+        "user-name",
+        "userName",
     ];
     names.extend(more.map(str::to_owned));
     names
@@ -59,7 +87,12 @@ async fn s38_no_field_of_what_is_read_can_be_set_beside_those_that_are_described
                 refused(world, &stage, &operation, &fill, &body).await;
             }
         }
-        assert_eq!(before, everything_in(world, &tenants).await, "{}", operation.id);
+        assert_eq!(
+            before,
+            everything_in(world, &tenants).await,
+            "{}",
+            operation.id
+        );
     }
     // Nested objects too.
     for body in [
@@ -79,7 +112,9 @@ async fn refused(world: &World, stage: &Stage, operation: &Operation, fill: &Fil
         .replace("{tenant}", &fill.tenant)
         .replace("{user}", &fill.user)
         .replace("{flow}", &fill.flow);
-    let call = world.call(operation.method.parse().unwrap(), path).json(body);
+    let call = world
+        .call(operation.method.parse().unwrap(), path)
+        .json(body);
     let call = call.bearer(stage.token(Role::Platform).unwrap());
     call.send().await.expect_problem(400, "invalid_request");
 }
@@ -97,14 +132,24 @@ async fn s38_an_array_is_no_object(world: &World) {
         let values: Vec<_> = body.as_object().unwrap().values().cloned().collect();
         let mut lists = vec![json!([]), json!(values), json!([body])];
         lists.extend((1..8).map(|length| json!(vec![Value::Null; length])));
-        for list in lists.iter().chain([&json!(null), &json!(1), &json!("x"), &json!(true)]) {
+        for list in lists
+            .iter()
+            .chain([&json!(null), &json!(1), &json!("x"), &json!(true)])
+        {
             refused(world, &stage, &operation, &fill, list).await;
         }
     }
     let call = world.put("/api/v1/tenants/home/settings");
     let nested = json!({"session": [5, 5, 5, "refuse"], "registration": [true, true, true]});
-    let answer = call.bearer(&stage.town.mayor_token).json(&nested).send().await;
+    let answer = call
+        .bearer(&stage.town.mayor_token)
+        .json(&nested)
+        .send()
+        .await;
     let answer = answer.expect_problem(400, "invalid_request");
-    assert!(!answer.text().contains("Json"), "a type of the program: {answer}");
+    assert!(
+        !answer.text().contains("Json"),
+        "a type of the program: {answer}"
+    );
     assert_eq!(before, everything_in(world, &tenants).await);
 }

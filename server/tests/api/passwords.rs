@@ -19,7 +19,10 @@ async fn s43_the_whole_password_is_compared(world: &World) {
         // A hash that stops at byte 72 takes the second for the first.
         (format!("{}a", &long[..72]), format!("{}b", &long[..72])),
         (long[..73].to_owned(), long[..72].to_owned()),
-        (format!("{}\u{0}one", &PASSWORD), format!("{}\u{0}two", &PASSWORD)),
+        (
+            format!("{}\u{0}one", &PASSWORD),
+            format!("{}\u{0}two", &PASSWORD),
+        ),
         (format!("{PASSWORD}\u{0}"), PASSWORD.to_owned()),
         (format!("{PASSWORD} "), PASSWORD.to_owned()),
         (format!(" {PASSWORD}"), PASSWORD.to_owned()),
@@ -43,7 +46,9 @@ async fn s43_a_huge_password_is_refused_fast(world: &World) {
     world.tenant("home").await;
     let ada = world.person_with_password("home", "ada").await;
     let mut root = world.person("home", "root").await;
-    world.grant(&root, gatelodge_core::model::Grant::TenantAdministrator).await;
+    world
+        .grant(&root, gatelodge_core::model::Grant::TenantAdministrator)
+        .await;
     root.name.clear();
     let token = world.session(&root).await;
     let begun = Instant::now();
@@ -63,7 +68,10 @@ async fn s43_a_huge_password_is_refused_fast(world: &World) {
         let answer = world.post("/api/v1/setup").json(&body).send().await;
         assert!(answer.status.is_client_error());
     }
-    assert!(begun.elapsed() < Duration::from_secs(5), "work was done for it");
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "work was done for it"
+    );
     // As long as is allowed, it is compared; and none of it was counted as a try.
     for _ in 0..9 {
         world.sign_in(&ada, &"x".repeat(1_024)).await.expect(401);
@@ -75,13 +83,19 @@ async fn w2_a_refused_password_is_told_why(world: &World) {
     let token = {
         world.tenant("home").await;
         let root = world.person("home", "root").await;
-        world.grant(&root, gatelodge_core::model::Grant::TenantAdministrator).await;
+        world
+            .grant(&root, gatelodge_core::model::Grant::TenantAdministrator)
+            .await;
         world.session(&root).await
     };
     for password in ["short", "passwordpassword", "newcomernewcomernewcomer"] {
         let body = json!({"user_name": "newcomer", "password": password});
         let call = world.post("/api/v1/tenants/home/users").bearer(&token);
-        let answer = call.json(&body).send().await.expect_problem(422, "validation_failed");
+        let answer = call
+            .json(&body)
+            .send()
+            .await
+            .expect_problem(422, "validation_failed");
         assert_eq!(answer.fields(), ["password"], "{password}");
         let message: Value = answer.json()["errors"][0]["message"].take();
         assert!(message.as_str().unwrap().len() > 10, "{message}");

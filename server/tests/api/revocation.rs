@@ -19,12 +19,42 @@ on_each_storage!(
 fn events(user: &str) -> Vec<(&'static str, Method, String, Option<Value>, bool)> {
     let home = "/api/v1/tenants/home".to_owned();
     vec![
-        ("lock", Method::PUT, format!("{user}/lock"), Some(json!({})), false),
-        ("deactivate", Method::PATCH, user.to_owned(), Some(json!({"active": false})), false),
+        (
+            "lock",
+            Method::PUT,
+            format!("{user}/lock"),
+            Some(json!({})),
+            false,
+        ),
+        (
+            "deactivate",
+            Method::PATCH,
+            user.to_owned(),
+            Some(json!({"active": false})),
+            false,
+        ),
         ("delete", Method::DELETE, user.to_owned(), None, false),
-        ("revoke", Method::DELETE, format!("{user}/sessions"), None, false),
-        ("tenant lock", Method::PUT, format!("{home}/lock"), Some(json!({})), true),
-        ("tenant delete", Method::DELETE, format!("{home}?force=true"), None, true),
+        (
+            "revoke",
+            Method::DELETE,
+            format!("{user}/sessions"),
+            None,
+            false,
+        ),
+        (
+            "tenant lock",
+            Method::PUT,
+            format!("{home}/lock"),
+            Some(json!({})),
+            true,
+        ),
+        (
+            "tenant delete",
+            Method::DELETE,
+            format!("{home}?force=true"),
+            None,
+            true,
+        ),
     ]
 }
 
@@ -36,7 +66,12 @@ async fn check_events(world: &World, in_memory: bool) {
         }
         let town = town(&world).await;
         let second = world.session(&town.citizen).await;
-        for token in [&second, &town.citizen_token, &town.mayor_token, &town.stranger_token] {
+        for token in [
+            &second,
+            &town.citizen_token,
+            &town.mayor_token,
+            &town.stranger_token,
+        ] {
             assert!(world.accepts(token).await);
         }
         let (event, method, path, body, whole_tenant) =
@@ -50,11 +85,18 @@ async fn check_events(world: &World, in_memory: bool) {
         for token in [&second, &town.citizen_token] {
             assert!(!world.accepts(token).await, "{event}");
         }
-        assert_eq!(world.accepts(&town.mayor_token).await, !whole_tenant, "{event}");
+        assert_eq!(
+            world.accepts(&town.mayor_token).await,
+            !whole_tenant,
+            "{event}"
+        );
         assert!(world.accepts(&town.stranger_token).await, "{event}");
         assert!(world.accepts(&town.root_token).await, "{event}");
         // What is undone brings no session back.
-        for path in [format!("{}/lock", town.citizen.path()), "/api/v1/tenants/home/lock".to_owned()] {
+        for path in [
+            format!("{}/lock", town.citizen.path()),
+            "/api/v1/tenants/home/lock".to_owned(),
+        ] {
             world.delete(path).bearer(&town.root_token).send().await;
         }
         let call = world.patch(town.citizen.path()).bearer(&town.root_token);
@@ -80,9 +122,17 @@ async fn s20_a_password_change_ends_every_older_session(world: &World) {
     here.sign_in(&ada, PASSWORD).await;
     there.sign_in(&ada, PASSWORD).await;
     let begin = json!({"transport": "cookie", "intent": "enrol", "provider": "password"});
-    let flow = here.post("/api/v1/sign-in/flows", &begin).await.expect(201).json();
+    let flow = here
+        .post("/api/v1/sign-in/flows", &begin)
+        .await
+        .expect(201)
+        .json();
     let mut half = there.clone();
-    let half_flow = half.post("/api/v1/sign-in/flows", &begin).await.expect(201).json();
+    let half_flow = half
+        .post("/api/v1/sign-in/flows", &begin)
+        .await
+        .expect(201)
+        .json();
     let prove = json!({"provider": "password", "answer": {"password": PASSWORD}});
     here.post(flow_path(&flow), &prove).await.expect(200);
     let old = here.cookies.clone();
@@ -113,12 +163,17 @@ async fn s21_a_locked_user_signs_in_by_no_way(world: &World) {
 
     // Sessions that a lock lets go on do: for what they already may.
     let token = world.token(&ada, PASSWORD).await;
-    let keep = world.put(format!("{}/lock", ada.path())).json(&json!({"keep_sessions": true}));
+    let keep = world
+        .put(format!("{}/lock", ada.path()))
+        .json(&json!({"keep_sessions": true}));
     keep.bearer(&town.mayor_token).send().await.expect(200);
     assert!(world.accepts(&token).await);
     world.sign_in(&ada, PASSWORD).await.expect(401);
     let begin = json!({"transport": "token", "intent": "reprove"});
-    let flow = world.post("/api/v1/sign-in/flows").bearer(&token).json(&begin);
+    let flow = world
+        .post("/api/v1/sign-in/flows")
+        .bearer(&token)
+        .json(&begin);
     let flow = flow.send().await.expect(201).json();
     let body = json!({"provider": "password", "answer": {"password": PASSWORD}});
     let proven = world.post(flow_path(&flow)).json(&body).send().await;
@@ -129,9 +184,19 @@ async fn s21_a_locked_user_signs_in_by_no_way(world: &World) {
 async fn s20_a_taken_grant_is_gone_at_once(world: &World) {
     world.follow().await;
     let town = town(world).await;
-    let list = || world.get("/api/v1/tenants/home/users").bearer(&town.mayor_token).send();
+    let list = || {
+        world
+            .get("/api/v1/tenants/home/users")
+            .bearer(&town.mayor_token)
+            .send()
+    };
     list().await.expect(200);
     let path = format!("{}/grants/tenant_administrator", town.mayor.path());
-    world.delete(path).bearer(&town.root_token).send().await.expect(200);
+    world
+        .delete(path)
+        .bearer(&town.root_token)
+        .send()
+        .await
+        .expect(200);
     list().await.expect_problem(403, "denied");
 }

@@ -26,7 +26,12 @@ async fn prepared(world: &World) -> String {
 
 async fn the_link_makes_the_administrator_once(world: &World) {
     let token = prepared(world).await;
-    let made = world.post(SETUP).json(&body(&token)).send().await.expect(201);
+    let made = world
+        .post(SETUP)
+        .json(&body(&token))
+        .send()
+        .await
+        .expect(201);
     let (mut tenant, mut user) = (made.json()["tenant"].clone(), made.json()["user"].clone());
     assert_eq!(redacted(tenant.take())["name"], "lodge");
     let expected = json!({
@@ -42,16 +47,33 @@ async fn the_link_makes_the_administrator_once(world: &World) {
     assert!(world.platform.set_up().prepare().await.unwrap().is_none());
 
     let ada = Person {
-        tenant: made.json()["tenant"]["id"].as_str().unwrap().parse().unwrap(),
+        tenant: made.json()["tenant"]["id"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap(),
         tenant_name: "lodge".to_owned(),
         id: made.json()["user"]["id"].as_str().unwrap().parse().unwrap(),
         name: "ada".to_owned(),
     };
     let session = world.token(&ada, PASSWORD).await;
-    let read = world.get(ada.path()).bearer(&session).send().await.expect(200).json();
-    assert_eq!(read["grants"], json!(["platform_administrator", "tenant_administrator"]));
+    let read = world
+        .get(ada.path())
+        .bearer(&session)
+        .send()
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        read["grants"],
+        json!(["platform_administrator", "tenant_administrator"])
+    );
     let tenant = world.post("/api/v1/tenants").bearer(&session);
-    tenant.json(&json!({"name": "second"})).send().await.expect(201);
+    tenant
+        .json(&json!({"name": "second"}))
+        .send()
+        .await
+        .expect(201);
 }
 
 async fn a_wrong_token_is_not_found(world: &World) {
@@ -76,7 +98,12 @@ async fn a_wrong_token_is_not_found(world: &World) {
     late.expect_problem(404, "not_found");
     let fresh = prepared(world).await;
     world.pass(Duration::from_secs(24 * 60 * 60 - 1));
-    world.post(SETUP).json(&body(&fresh)).send().await.expect(201);
+    world
+        .post(SETUP)
+        .json(&body(&fresh))
+        .send()
+        .await
+        .expect(201);
 }
 
 async fn a_bad_value_is_named_and_uses_nothing_up(world: &World) {
@@ -105,7 +132,12 @@ async fn a_bad_value_is_named_and_uses_nothing_up(world: &World) {
         let answer = answer.expect_problem(400, "invalid_request");
         assert!(answer.text().contains(missing));
     }
-    world.post(SETUP).json(&body(&token)).send().await.expect(201);
+    world
+        .post(SETUP)
+        .json(&body(&token))
+        .send()
+        .await
+        .expect(201);
 }
 
 async fn of_racing_set_ups_one_wins(world: &World) {
@@ -130,6 +162,9 @@ async fn guessing_the_token_is_slowed_down() {
     assert_eq!(statuses, [404, 404, 404, 404, 404, 429]);
     let limited = world.post(SETUP).json(&body(&token)).send().await;
     limited.expect_problem(429, "too_many_requests");
-    let elsewhere = world.post(SETUP).json(&body(&token)).from_peer("198.51.100.1");
+    let elsewhere = world
+        .post(SETUP)
+        .json(&body(&token))
+        .from_peer("198.51.100.1");
     elsewhere.send().await.expect(201);
 }

@@ -36,29 +36,50 @@ fn defaults() -> Value {
 async fn settings_are_read_replaced_and_inherited(world: &World) {
     let mayor = town(world).await.mayor_token;
     let read = world.get(SETTINGS).bearer(&mayor).send().await.expect(200);
-    assert_eq!(redacted(read.json()), json!({"own": unset(), "effective": defaults()}));
+    assert_eq!(
+        redacted(read.json()),
+        json!({"own": unset(), "effective": defaults()})
+    );
     let own = json!({
         "session": {"idle_minutes": 1, "absolute_minutes": 43_200, "limit": 2, "at_limit": "refuse"},
         "registration": {"enabled": true, "email_required": true, "display_name_required": true},
     });
-    let put = async |body: &Value| world.put(SETTINGS).bearer(&mayor).json(body).send().await.expect(200);
+    let put = async |body: &Value| {
+        world
+            .put(SETTINGS)
+            .bearer(&mayor)
+            .json(body)
+            .send()
+            .await
+            .expect(200)
+    };
     let replaced = put(&own).await;
     assert_ne!(replaced.etag(), read.etag());
     assert_eq!(replaced.json(), json!({"own": own, "effective": own}));
     let again = world.get(SETTINGS).bearer(&mayor).send().await;
-    assert_eq!((again.json(), again.etag()), (replaced.json(), replaced.etag()));
+    assert_eq!(
+        (again.json(), again.etag()),
+        (replaced.json(), replaced.etag())
+    );
     // What is not named is no longer set.
     let partly = put(&json!({"session": {"idle_minutes": 5}})).await.json();
     assert_eq!(partly["own"]["session"]["limit"], Value::Null);
     assert_eq!(partly["effective"]["session"]["idle_minutes"], 5);
     assert_eq!(partly["effective"]["session"]["at_limit"], "replace_oldest");
-    assert_eq!(put(&json!({})).await.json(), json!({"own": unset(), "effective": defaults()}));
+    assert_eq!(
+        put(&json!({})).await.json(),
+        json!({"own": unset(), "effective": defaults()})
+    );
 }
 
 async fn a_setting_out_of_range_is_refused(world: &World) {
     let mayor = town(world).await.mayor_token;
     let put = async |body: Value| world.put(SETTINGS).bearer(&mayor).json(&body).send().await;
-    for (name, beyond) in [("idle_minutes", 43_201), ("absolute_minutes", 43_201), ("limit", 10_001)] {
+    for (name, beyond) in [
+        ("idle_minutes", 43_201),
+        ("absolute_minutes", 43_201),
+        ("limit", 10_001),
+    ] {
         for value in [0, beyond] {
             let mut session = json!({});
             session[name] = value.into();

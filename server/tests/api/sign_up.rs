@@ -46,12 +46,20 @@ async fn an_account_is_made_and_signed_in(world: &World) {
     allow(world, json!({"enabled": true})).await;
     let flow = begin(world, "home").await.expect(201).json();
     assert_eq!(flow["intent"], "sign_up");
-    let fields = flow["step"]["providers"][0]["form"]["fields"].as_array().unwrap();
+    let fields = flow["step"]["providers"][0]["form"]["fields"]
+        .as_array()
+        .unwrap();
     let told: Vec<_> = fields
         .iter()
         .map(|field| {
             let part = |name: &str| field[name].as_str().unwrap().to_owned();
-            format!("{} {} {} {}", part("name"), part("type"), part("role"), field["required"])
+            format!(
+                "{} {} {} {}",
+                part("name"),
+                part("type"),
+                part("role"),
+                field["required"]
+            )
         })
         .collect();
     assert_eq!(
@@ -65,12 +73,28 @@ async fn an_account_is_made_and_signed_in(world: &World) {
     );
     let answer = json!({"user_name": "Newcomer", "new_password": PASSWORD});
     let body = json!({"provider": "password", "answer": answer});
-    let done = world.post(flow_path(&flow)).json(&body).send().await.expect(200).json();
+    let done = world
+        .post(flow_path(&flow))
+        .json(&body)
+        .send()
+        .await
+        .expect(200)
+        .json();
     let token = done["session"]["token"].as_str().unwrap();
-    let read = world.get("/api/v1/session").bearer(token).send().await.expect(200).json();
+    let read = world
+        .get("/api/v1/session")
+        .bearer(token)
+        .send()
+        .await
+        .expect(200)
+        .json();
     assert_eq!(read["user"]["user_name"], "Newcomer");
     // With no grant, and nothing that the form did not ask for.
-    let users = world.get("/api/v1/tenants/home/users").bearer(token).send().await;
+    let users = world
+        .get("/api/v1/tenants/home/users")
+        .bearer(token)
+        .send()
+        .await;
     users.expect_problem(403, "denied");
     let again = world.post(flow_path(&flow)).json(&body).send().await;
     again.expect_problem(409, "conflict");
@@ -101,14 +125,38 @@ async fn a_taken_name_and_a_bad_value_are_named(world: &World) {
     world.person("home", "ada").await;
     let flow = begin(world, "home").await.expect(201).json();
     for (answer, field) in [
-        (json!({"user_name": "ADA", "new_password": PASSWORD}), "user_name"),
-        (json!({"user_name": "a\u{202e}b", "new_password": PASSWORD}), "user_name"),
-        (json!({"user_name": "new", "email": "a,b@c.example", "new_password": PASSWORD}), "email"),
-        (json!({"user_name": "new", "display_name": "a\nb", "new_password": PASSWORD}), "display_name"),
-        (json!({"user_name": "new", "new_password": "short"}), "new_password"),
-        (json!({"user_name": "newcomer-newcomer", "new_password": "newcomer-newcomer"}), "new_password"),
-        (json!({"user_name": "new", "new_password": PASSWORD, "grants": "x"}), "grants"),
-        (json!({"user_name": "new", "new_password": PASSWORD, "tenant": "away"}), "tenant"),
+        (
+            json!({"user_name": "ADA", "new_password": PASSWORD}),
+            "user_name",
+        ),
+        (
+            json!({"user_name": "a\u{202e}b", "new_password": PASSWORD}),
+            "user_name",
+        ),
+        (
+            json!({"user_name": "new", "email": "a,b@c.example", "new_password": PASSWORD}),
+            "email",
+        ),
+        (
+            json!({"user_name": "new", "display_name": "a\nb", "new_password": PASSWORD}),
+            "display_name",
+        ),
+        (
+            json!({"user_name": "new", "new_password": "short"}),
+            "new_password",
+        ),
+        (
+            json!({"user_name": "newcomer-newcomer", "new_password": "newcomer-newcomer"}),
+            "new_password",
+        ),
+        (
+            json!({"user_name": "new", "new_password": PASSWORD, "grants": "x"}),
+            "grants",
+        ),
+        (
+            json!({"user_name": "new", "new_password": PASSWORD, "tenant": "away"}),
+            "tenant",
+        ),
     ] {
         let body = json!({"provider": "password", "answer": answer});
         let answer = world.post(flow_path(&flow)).json(&body).send().await;

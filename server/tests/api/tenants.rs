@@ -36,7 +36,10 @@ async fn a_tenant_is_made_read_renamed_and_deleted(world: &World) {
     let made = call.json(&json!({"name": "Ärger & Söhne"})).send().await;
     let made = made.expect(201);
     assert_eq!(made.etag(), "\"1\"");
-    assert_eq!(redacted(made.json()), tenant("Ärger & Söhne", "Ärger & Söhne", 1));
+    assert_eq!(
+        redacted(made.json()),
+        tenant("Ärger & Söhne", "Ärger & Söhne", 1)
+    );
 
     let id = made.json()["id"].as_str().unwrap().to_owned();
     let by_name = format!("{TENANTS}/%C3%84RGER%20%26%20S%C3%96HNE");
@@ -73,11 +76,21 @@ async fn a_name_is_unique_and_checked(world: &World) {
         answer.expect_problem(409, "already_exists");
     }
     let bad = [
-        "", " home2", "a\nb", "a/b", "..", "a%2fb", "\u{202e}abc", "0190a6c2-7f1e-7000-8000-000000000000",
+        "",
+        " home2",
+        "a\nb",
+        "a/b",
+        "..",
+        "a%2fb",
+        "\u{202e}abc",
+        "0190a6c2-7f1e-7000-8000-000000000000",
     ];
     for bad in bad.map(str::to_owned).into_iter().chain(["x".repeat(51)]) {
         let answer = make(json!({"name": bad})).await;
-        assert_eq!(answer.expect_problem(422, "validation_failed").fields(), ["name"]);
+        assert_eq!(
+            answer.expect_problem(422, "validation_failed").fields(),
+            ["name"]
+        );
     }
     let answer = make(json!({"name": "fine", "display_name": "a\u{1b}[31m"})).await;
     let answer = answer.expect_problem(422, "validation_failed");
@@ -113,12 +126,18 @@ async fn a_lock_has_a_reason_and_an_end(world: &World) {
 pub(crate) async fn check_locks(world: &World, put: impl AsyncFn(Value) -> Answer) {
     let plain = put(json!({})).await.expect(200).json();
     let since = plain["lock"]["since"].clone();
-    assert_eq!(plain["lock"], json!({"reason": null, "until": null, "since": since}));
+    assert_eq!(
+        plain["lock"],
+        json!({"reason": null, "until": null, "since": since})
+    );
     let now = world.platform.now();
     let later = (now + jiff::SignedDuration::from_secs(90)).to_string();
     // Locking again replaces reason and end.
     let reason = "paid too late; \u{1b}[31m\r\nred";
-    let replaced = put(json!({"reason": reason, "until": later})).await.expect(200).json();
+    let replaced = put(json!({"reason": reason, "until": later}))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(replaced["lock"]["reason"], reason);
     assert_eq!(replaced["lock"]["until"], later);
     let timed = put(json!({"duration_seconds": 90, "keep_sessions": true})).await;
@@ -130,12 +149,21 @@ pub(crate) async fn check_locks(world: &World, put: impl AsyncFn(Value) -> Answe
     both.expect_problem(400, "invalid_request");
     for past in [now.to_string(), "1970-01-01T00:00:00Z".to_owned()] {
         let answer = put(json!({"until": past})).await;
-        assert_eq!(answer.expect_problem(422, "validation_failed").fields(), ["until"]);
+        assert_eq!(
+            answer.expect_problem(422, "validation_failed").fields(),
+            ["until"]
+        );
     }
     let zero = put(json!({"duration_seconds": 0})).await;
-    assert_eq!(zero.expect_problem(422, "validation_failed").fields(), ["duration_seconds"]);
+    assert_eq!(
+        zero.expect_problem(422, "validation_failed").fields(),
+        ["duration_seconds"]
+    );
     let long = put(json!({"reason": "x".repeat(501)})).await;
-    assert_eq!(long.expect_problem(422, "validation_failed").fields(), ["reason"]);
+    assert_eq!(
+        long.expect_problem(422, "validation_failed").fields(),
+        ["reason"]
+    );
     for wrong in [
         json!({"until": "tomorrow"}),
         json!({"until": 5}),
@@ -149,7 +177,9 @@ pub(crate) async fn check_locks(world: &World, put: impl AsyncFn(Value) -> Answe
     }
     // The longest there is, and the last moment there is.
     put(json!({"duration_seconds": u32::MAX})).await.expect(200);
-    put(json!({"until": "9999-12-30T22:00:00.999999999Z"})).await.expect(200);
+    put(json!({"until": "9999-12-30T22:00:00.999999999Z"}))
+        .await
+        .expect(200);
 }
 
 async fn a_tenant_with_open_sessions_is_deleted_only_by_force(world: &World) {
@@ -157,13 +187,26 @@ async fn a_tenant_with_open_sessions_is_deleted_only_by_force(world: &World) {
     let path = format!("{TENANTS}/home");
     let plain = world.delete(&path).bearer(&town.root_token).send().await;
     let problem = plain.expect_problem(409, "refused").json();
-    assert!(problem["detail"].as_str().unwrap().contains("2 open sessions"));
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("2 open sessions")
+    );
     assert!(world.accepts(&town.mayor_token).await);
     let unforced = format!("{path}?force=false");
     let unforced = world.delete(unforced).bearer(&town.root_token).send().await;
     unforced.expect_problem(409, "refused");
-    for wrong in ["force=1", "force=", "force", "force=true&force=true", "force=true&x=1"] {
-        let answer = world.delete(format!("{path}?{wrong}")).bearer(&town.root_token);
+    for wrong in [
+        "force=1",
+        "force=",
+        "force",
+        "force=true&force=true",
+        "force=true&x=1",
+    ] {
+        let answer = world
+            .delete(format!("{path}?{wrong}"))
+            .bearer(&town.root_token);
         answer.send().await.expect_problem(400, "invalid_request");
     }
     let forced = format!("{path}?force=true");
@@ -178,7 +221,10 @@ async fn a_tenant_with_open_sessions_is_deleted_only_by_force(world: &World) {
 async fn nobody_locks_or_deletes_the_own_tenant(world: &World) {
     let root = town(world).await.root_token;
     let path = format!("{TENANTS}/lodge");
-    let locked = world.put(format!("{path}/lock")).bearer(&root).json(&json!({}));
+    let locked = world
+        .put(format!("{path}/lock"))
+        .bearer(&root)
+        .json(&json!({}));
     locked.send().await.expect_problem(409, "refused");
     let deleted = world.delete(format!("{path}?force=true")).bearer(&root);
     deleted.send().await.expect_problem(409, "refused");
@@ -191,7 +237,9 @@ async fn the_last_administrator_of_the_platform_stays(world: &World) {
     let grant = gatelodge_core::model::Grant::PlatformAdministrator;
     world.grant(&town.mayor, grant).await;
     let lock = world.put(format!("{}/lock", town.mayor.path()));
-    let lock = lock.json(&json!({"keep_sessions": true})).bearer(&town.root_token);
+    let lock = lock
+        .json(&json!({"keep_sessions": true}))
+        .bearer(&town.root_token);
     lock.send().await.expect(200);
     let root = town.root.path();
     let calls = [

@@ -88,12 +88,23 @@ async fn a_user_name_is_unique_and_checked(world: &World) {
         (json!({"user_name": ""}), "user_name"),
         (json!({"user_name": "a\u{200b}b"}), "user_name"),
         (json!({"user_name": "x".repeat(255)}), "user_name"),
-        (json!({"user_name": "x", "display_name": "a\r\nb"}), "display_name"),
-        (json!({"user_name": "x", "email": "a@b@example.com"}), "email"),
-        (json!({"user_name": "x", "email": "a@example.com,b@example.com"}), "email"),
+        (
+            json!({"user_name": "x", "display_name": "a\r\nb"}),
+            "display_name",
+        ),
+        (
+            json!({"user_name": "x", "email": "a@b@example.com"}),
+            "email",
+        ),
+        (
+            json!({"user_name": "x", "email": "a@example.com,b@example.com"}),
+            "email",
+        ),
         (json!({"user_name": "x", "password": "short"}), "password"),
     ] {
-        let answer = make(body.clone()).await.expect_problem(422, "validation_failed");
+        let answer = make(body.clone())
+            .await
+            .expect_problem(422, "validation_failed");
         assert_eq!(answer.fields(), [field]);
     }
     for body in [
@@ -111,7 +122,12 @@ async fn a_user_name_is_unique_and_checked(world: &World) {
     }
 }
 
-async fn made_with_password(world: &World, token: &str, name: &str, more: Value) -> (Person, Value) {
+async fn made_with_password(
+    world: &World,
+    token: &str,
+    name: &str,
+    more: Value,
+) -> (Person, Value) {
     let mut body = json!({"user_name": name});
     for (key, value) in more.as_object().unwrap() {
         body[key] = value.clone();
@@ -131,7 +147,10 @@ async fn a_password_given_by_an_administrator_is_changed_at_the_first_sign_in(wo
     let mayor = town(world).await.mayor_token;
     for (name, more) in [
         ("ada", json!({"password": PASSWORD})),
-        ("grace", json!({"password": PASSWORD, "must_change_password": true})),
+        (
+            "grace",
+            json!({"password": PASSWORD, "must_change_password": true}),
+        ),
     ] {
         let (person, made) = made_with_password(world, &mayor, name, more).await;
         assert_eq!(made["must_change"], "administrator");
@@ -146,7 +165,11 @@ async fn a_password_given_by_an_administrator_is_changed_at_the_first_sign_in(wo
 
 async fn change_at_first_sign_in(world: &World, person: &Person, password: &str) {
     let flow = world.begin(json!({"tenant": "home"})).await;
-    let step = world.enter(&flow, &person.name, password).await.expect(200).json();
+    let step = world
+        .enter(&flow, &person.name, password)
+        .await
+        .expect(200)
+        .json();
     assert_eq!(step["state"], "active");
     assert_eq!(step["step"]["kind"], "prompt");
     assert_eq!(step["step"]["provider"], "duty:change-credential");
@@ -157,15 +180,24 @@ async fn change_at_first_sign_in(world: &World, person: &Person, password: &str)
         world.post(path).json(&body).send().await
     };
     // Only under its own name, and not with the same or a weak one.
-    answer("password", OTHER_PASSWORD).await.expect_problem(404, "not_found");
+    answer("password", OTHER_PASSWORD)
+        .await
+        .expect_problem(404, "not_found");
     for bad in [password, "short", "passwordpassword"] {
         let refused = answer("duty:change-credential", bad).await;
         let refused = refused.expect_problem(422, "validation_failed");
         assert_eq!(refused.fields(), ["new_password"]);
     }
-    let done = answer("duty:change-credential", OTHER_PASSWORD).await.expect(200).json();
+    let done = answer("duty:change-credential", OTHER_PASSWORD)
+        .await
+        .expect(200)
+        .json();
     assert_eq!(done["state"], "complete");
-    assert!(world.accepts(done["session"]["token"].as_str().unwrap()).await);
+    assert!(
+        world
+            .accepts(done["session"]["token"].as_str().unwrap())
+            .await
+    );
     let old = world.sign_in(person, password).await;
     old.expect_problem(401, "sign_in_refused");
     world.token(person, OTHER_PASSWORD).await;
@@ -173,16 +205,22 @@ async fn change_at_first_sign_in(world: &World, person: &Person, password: &str)
 
 async fn a_generated_password_is_told_once(world: &World) {
     let mayor = town(world).await.mayor_token;
-    let (ada, made) = made_with_password(world, &mayor, "ada", json!({"generate_password": true})).await;
+    let (ada, made) =
+        made_with_password(world, &mayor, "ada", json!({"generate_password": true})).await;
     let password = made["initial_password"].as_str().unwrap().to_owned();
     assert!(password.len() >= 20);
     assert_eq!(made["must_change"], "administrator");
-    for path in [ada.path(), USERS.to_owned(), "/api/v1/tenants/home/audit-events".to_owned()] {
+    for path in [
+        ada.path(),
+        USERS.to_owned(),
+        "/api/v1/tenants/home/audit-events".to_owned(),
+    ] {
         let answer = world.get(path).bearer(&mayor).send().await.expect(200);
         assert!(!answer.text().contains(&password));
     }
     change_at_first_sign_in(world, &ada, &password).await;
-    let (_, grace) = made_with_password(world, &mayor, "grace", json!({"generate_password": true})).await;
+    let (_, grace) =
+        made_with_password(world, &mayor, "grace", json!({"generate_password": true})).await;
     assert_ne!(grace["initial_password"], password);
 }
 
@@ -190,7 +228,12 @@ async fn a_lock_has_a_reason_and_an_end(world: &World) {
     let town = town(world).await;
     let path = format!("{}/lock", town.citizen.path());
     let put = async |body: Value| {
-        world.put(&path).bearer(&town.mayor_token).json(&body).send().await
+        world
+            .put(&path)
+            .bearer(&town.mayor_token)
+            .json(&body)
+            .send()
+            .await
     };
     check_locks(world, put).await;
     put(json!({"duration_seconds": 60})).await.expect(200);
@@ -222,18 +265,33 @@ async fn grants_are_idempotent(world: &World) {
     let town = town(world).await;
     let path = format!("{}/grants/tenant_administrator", town.citizen.path());
     for _ in 0..2 {
-        let given = world.put(&path).bearer(&town.mayor_token).send().await.expect(200);
+        let given = world
+            .put(&path)
+            .bearer(&town.mayor_token)
+            .send()
+            .await
+            .expect(200);
         assert_eq!(given.json(), json!({"grants": ["tenant_administrator"]}));
     }
     // In force at once, on the session that is already there.
     let list = || world.get(USERS).bearer(&town.citizen_token).send();
     list().await.expect(200);
     for _ in 0..2 {
-        let taken = world.delete(&path).bearer(&town.mayor_token).send().await.expect(200);
+        let taken = world
+            .delete(&path)
+            .bearer(&town.mayor_token)
+            .send()
+            .await
+            .expect(200);
         assert_eq!(taken.json(), json!({"grants": []}));
     }
     list().await.expect_problem(403, "denied");
-    for grant in ["owner", "Tenant_Administrator", "tenant_administrator%20", "%00"] {
+    for grant in [
+        "owner",
+        "Tenant_Administrator",
+        "tenant_administrator%20",
+        "%00",
+    ] {
         let path = format!("{}/grants/{grant}", town.citizen.path());
         let answer = world.put(path).bearer(&town.mayor_token).send().await;
         answer.expect_problem(404, "not_found");
@@ -246,7 +304,10 @@ async fn sessions_of_a_user_are_listed_and_ended(world: &World) {
     let second = world.session(&town.citizen).await;
     let list = async || {
         let listed = world.get(&path).bearer(&town.mayor_token).send().await;
-        listed.expect(200).json()["items"].as_array().unwrap().clone()
+        listed.expect(200).json()["items"]
+            .as_array()
+            .unwrap()
+            .clone()
     };
     let listed = list().await;
     assert_eq!(listed.len(), 2);

@@ -53,7 +53,12 @@ async fn a_stale_version_is_refused_and_changes_nothing(world: &World) {
 async fn an_if_match_that_is_no_etag_is_refused(world: &World) {
     let town = town(world).await;
     let path = town.citizen.path();
-    let etag = world.get(&path).bearer(&town.root_token).send().await.etag();
+    let etag = world
+        .get(&path)
+        .bearer(&town.root_token)
+        .send()
+        .await
+        .etag();
     let call = || {
         let call = world.call(Method::PATCH, &path).bearer(&town.root_token);
         call.json(&json!({"display_name": "Renamed"}))
@@ -74,7 +79,10 @@ async fn an_if_match_that_is_no_etag_is_refused(world: &World) {
         String::new(),
     ] {
         let answer = call().header("if-match", &wrong).send().await;
-        assert!(matches!(answer.status.as_u16(), 400 | 412), "{wrong}: {answer}");
+        assert!(
+            matches!(answer.status.as_u16(), 400 | 412),
+            "{wrong}: {answer}"
+        );
     }
     let twice = call().header("if-match", "\"9\"").header("if-match", &etag);
     twice.send().await.expect_problem(400, "invalid_request");

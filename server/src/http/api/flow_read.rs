@@ -36,8 +36,9 @@ pub async fn read_flow(
         .await?;
     // Its browser was told to forget the cookie: whoever still has it planted it.
     if handle.binding.is_some() && view.state == FlowState::Complete {
-        return Err(Problem::new(Code::NotFound)
-            .detail("this sign-in is over or has expired; start again"));
+        return Err(
+            Problem::new(Code::NotFound).detail("this sign-in is over or has expired; start again")
+        );
     }
     Ok(Json(FlowJson::active(view)))
 }

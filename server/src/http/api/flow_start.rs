@@ -123,7 +123,11 @@ pub async fn start_flow(
         return_to: request.return_to,
         two_factors: two_factors(request.acr.as_deref())?,
         session: requester.session.clone(),
-        target: request.provider.map(ProviderId::new).transpose()?,
+        target: request
+            .provider
+            .map(ProviderId::new)
+            .transpose()
+            .map_err(|error| Problem::from(error).about("provider"))?,
         ..StartFlow::sign_in(transport)
     };
     let started = app

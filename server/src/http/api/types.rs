@@ -255,7 +255,8 @@ impl NewLockJson {
             }
             (until, None) => until.map(gatelodge_core::environment::whole_milliseconds),
             (None, Some(0)) => {
-                let error = Error::invalid("duration_seconds", "a lock lasts for a second at least");
+                let error =
+                    Error::invalid("duration_seconds", "a lock lasts for a second at least");
                 return Err(error.into());
             }
             (None, Some(seconds)) => Some(gatelodge_core::environment::later(

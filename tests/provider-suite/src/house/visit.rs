@@ -262,10 +262,14 @@ impl House {
                 }
                 Reached::Next
             }
-            Ok(Progress::Refused { view, hold_until }) => Reached::Nothing {
-                refused: true,
-                bytes: format!("refused {} {hold_until:?}", masked(&view)),
-            },
+            Ok(Progress::Refused { view, hold_until }) => {
+                let bytes = format!("refused {} {hold_until:?}", masked(&view));
+                visit.view = view;
+                Reached::Nothing {
+                    refused: true,
+                    bytes,
+                }
+            }
             Ok(Progress::Invalid { view, errors }) => Reached::Nothing {
                 refused: false,
                 bytes: format!("invalid {} {errors:?}", masked(&view)),
