@@ -70,7 +70,7 @@ async fn g1_every_change_is_recorded_once_with_actor_and_client(world: &World) {
         let before = events(world, &town, "limit=200").await.len();
         let call = call
             .header("user-agent", "test agent")
-            .from_peer("203.0.113.7");
+            .at_peer("203.0.113.7");
         let done = call.bearer(&town.root_token).send().await;
         assert!(done.status.is_success(), "{done}");
         let after = events(world, &town, "limit=200").await;

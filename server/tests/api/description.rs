@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{
     World,
-    description::{document, operations, properties, resolve, schema},
+    description::{document, operations, resolve, schema},
     redacted,
 };
 

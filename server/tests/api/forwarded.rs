@@ -50,7 +50,7 @@ async fn s08_forwarding_headers_mean_nothing_without_a_trusted_proxy() {
                 .put(&grant)
                 .bearer(&town.mayor_token)
                 .header(header, value);
-            call.from_peer("203.0.113.9").send().await.expect(200);
+            call.at_peer("203.0.113.9").send().await.expect(200);
             let found = address_of_last_event(&world, &town.mayor_token).await;
             assert_eq!(found, "203.0.113.9", "{header}: {value}");
             world
@@ -99,7 +99,7 @@ async fn s09_addresses_of_one_ipv6_network_share_a_limit() {
             json!({"user_name": format!("user {number}"), "password": "not the password 99"});
         let body = json!({"provider": "password", "answer": answer});
         let call = world.post(flow_path(&flow)).json(&body);
-        let call = call.from_peer(&format!("2001:db8:0:1:{number:x}::{number:x}"));
+        let call = call.at_peer(&format!("2001:db8:0:1:{number:x}::{number:x}"));
         statuses.push(call.send().await.status.as_u16());
     }
     assert_eq!(
@@ -112,7 +112,7 @@ async fn s09_addresses_of_one_ipv6_network_share_a_limit() {
     let elsewhere = world
         .post(flow_path(&flow))
         .json(&body)
-        .from_peer("2001:db8:0:2::1");
+        .at_peer("2001:db8:0:2::1");
     elsewhere
         .send()
         .await
@@ -138,7 +138,7 @@ async fn s08_behind_a_trusted_proxy_its_own_word_counts() {
         world.pass(std::time::Duration::from_millis(1));
         let grant = format!("{}/grants/tenant_administrator", town.citizen.path());
         let call = world.put(&grant).bearer(&town.mayor_token);
-        let call = call.from_peer(peer).header("x-forwarded-for", forwarded);
+        let call = call.at_peer(peer).header("x-forwarded-for", forwarded);
         call.send().await.expect(200);
         let found = address_of_last_event(&world, &town.mayor_token).await;
         assert_eq!(found, expected, "{peer} {forwarded}");

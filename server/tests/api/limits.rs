@@ -141,7 +141,7 @@ async fn what_is_no_try_is_not_counted(world: &World) {
 async fn begin_many(world: &World, peer: &str) -> Vec<u16> {
     let mut statuses = Vec::new();
     for _ in 0..4 {
-        let call = world.post("/api/v1/sign-in/flows").from_peer(peer);
+        let call = world.post("/api/v1/sign-in/flows").at_peer(peer);
         let answer = call.json(&json!({"transport": "token"})).send().await;
         statuses.push(answer.status.as_u16());
     }

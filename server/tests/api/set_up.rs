@@ -165,6 +165,6 @@ async fn guessing_the_token_is_slowed_down() {
     let elsewhere = world
         .post(SETUP)
         .json(&body(&token))
-        .from_peer("198.51.100.1");
+        .at_peer("198.51.100.1");
     elsewhere.send().await.expect(201);
 }

@@ -56,12 +56,12 @@ impl<'w> Call<'w> {
     }
 
     /// As a page of ours sends it.
-    pub(crate) fn from_our_page(self) -> Self {
+    pub(crate) fn as_our_page(self) -> Self {
         let origin = self.world.origin.clone();
         self.header("origin", origin)
     }
 
-    pub(crate) fn from_peer(mut self, peer: &str) -> Self {
+    pub(crate) fn at_peer(mut self, peer: &str) -> Self {
         self.peer = peer.parse().unwrap();
         self
     }

@@ -14,8 +14,21 @@ async fn dbg_back() {
     browser.back().await;
     eprintln!("back at {} mark {} nav {} text {}", browser.path().await, browser.execute("return window.mark").await, browser.execute("const n=performance.getEntriesByType('navigation')[0]; return [n.type, n.transferSize, n.responseStatus, n.deliveryType]").await, browser.text().await.replace('\n', " "));
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    eprintln!("later {} {}", browser.path().await, browser.text().await.replace('\n', " "));
-    eprintln!("{}", world.server.log().lines().filter(|l| l.contains("answered")).collect::<Vec<_>>().join("\n"));
+    eprintln!(
+        "later {} {}",
+        browser.path().await,
+        browser.text().await.replace('\n', " ")
+    );
+    eprintln!(
+        "{}",
+        world
+            .server
+            .log()
+            .lines()
+            .filter(|l| l.contains("answered"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
     browser.close().await;
 }
 #[tokio::test]
