@@ -36,6 +36,7 @@ mod matrix;
 mod passwords;
 mod return_to;
 mod revocation;
+mod scratch;
 mod session;
 mod sessions;
 mod set_up;

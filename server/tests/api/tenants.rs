@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     matrix::everything_in,
-    support::{Answer, World, on_each_storage, redacted, town},
+    support::{Answer, Person, World, on_each_storage, redacted, town},
 };
 
 const TENANTS: &str = "/api/v1/tenants";
@@ -16,6 +16,7 @@ on_each_storage!(
     a_tenant_with_open_sessions_is_deleted_only_by_force,
     nobody_locks_or_deletes_the_own_tenant,
     the_last_administrator_of_the_platform_stays,
+    of_two_administrators_who_remove_each_other_one_stays,
 );
 
 fn tenant(name: &str, display_name: &str, version: i64) -> Value {
@@ -259,4 +260,35 @@ async fn the_last_administrator_of_the_platform_stays(world: &World) {
     }
     assert_eq!(before, everything_in(world, &[town.root.tenant]).await);
     assert!(world.accepts(&town.root_token).await);
+}
+
+async fn of_two_administrators_who_remove_each_other_one_stays(world: &World) {
+    let town = town(world).await;
+    let grant = gatelodge_core::model::Grant::PlatformAdministrator;
+    world.grant(&town.mayor, grant).await;
+    let take = |from: &Person, by: &str| {
+        let path = format!("{}/grants/platform_administrator", from.path());
+        world.delete(path).bearer(by).send()
+    };
+    let (one, other) = tokio::join!(
+        take(&town.root, &town.mayor_token),
+        take(&town.mayor, &town.root_token),
+    );
+    let statuses = [one.status.as_u16(), other.status.as_u16()];
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 200).count(),
+        1,
+        "{one}\n{other}"
+    );
+    let operator = gatelodge_core::access::Caller::operator();
+    let mut holders = 0;
+    for person in [&town.root, &town.mayor] {
+        let users = world.platform.users();
+        let details = users
+            .read(&operator, person.tenant, person.id)
+            .await
+            .unwrap();
+        holders += usize::from(details.grants.contains(&grant));
+    }
+    assert_eq!(holders, 1);
 }

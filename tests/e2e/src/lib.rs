@@ -22,6 +22,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::string_slice,
     reason = "a library for tests: what is not as expected fails the test"
 )]
 
