@@ -94,6 +94,18 @@ impl KeyRing {
         Ok(ring)
     }
 
+    /// Whether an installation has data keys already, so that only the master
+    /// key that wrapped them will do.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub async fn exists(storage: &dyn Storage) -> Result<bool> {
+        let mut unit = storage.begin(Scope::Platform, Mode::Read).await?;
+        let stored = unit.installation().value(NAME).await?;
+        unit.rollback().await?;
+        Ok(stored.is_some())
+    }
+
     /// Reads the stored keys again, for keys that another node made; answers
     /// whether there were any.
     ///

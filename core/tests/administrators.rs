@@ -3,7 +3,7 @@
 use gatelodge_core::{
     ErrorKind, Platform, Result,
     access::Caller,
-    model::{Grant, Tenant, TenantId, User, UserId, UserStatus},
+    model::{Grant, Tenant, TenantId, User, UserId, UserName, UserStatus},
     service::{DeleteTenant, NewLock, UserPatch},
 };
 
@@ -151,25 +151,38 @@ async fn a_new_administrator_is_not_lost_by_a_change_that_began_before() {
 /// raised above meanwhile.
 #[tokio::test]
 async fn s37_who_was_raised_meanwhile_is_out_of_reach() {
-    let (world, one, _) = two().await;
-    let acme = one.0;
-    let ada = world.user(&acme, "ada", "ada's word").await;
-    let grant = Grant::TenantAdministrator;
-    let (_, boss) = world.administrator(&acme, "boss", grant).await;
-    let place = (acme.id, ada.id);
-    let platform = world.platform.clone();
-    world.storage.before_write(
-        0,
-        Box::pin(async move {
-            let (users, operator) = (platform.users(), Caller::operator());
-            let given = users.set_grant(&operator, place, GRANT, true);
-            given.await.unwrap();
-        }),
-    );
-    let users = world.platform.users();
-    let locked = users.lock(&boss, place, NewLock::default()).await;
-    assert!(locked.is_err());
-    assert!(world.read_user(place).await.lock.is_none());
+    for way in 0..3 {
+        let (world, one, _) = two().await;
+        let acme = one.0;
+        let ada = world.user(&acme, "ada", "ada's word").await;
+        let grant = Grant::TenantAdministrator;
+        let (_, boss) = world.administrator(&acme, "boss", grant).await;
+        let place = (acme.id, ada.id);
+        let platform = world.platform.clone();
+        world.storage.before_write(
+            0,
+            Box::pin(async move {
+                let (users, operator) = (platform.users(), Caller::operator());
+                let given = users.set_grant(&operator, place, GRANT, true);
+                given.await.unwrap();
+            }),
+        );
+        let users = world.platform.users();
+        let patch = UserPatch {
+            user_name: Some(UserName::new("seized").unwrap()),
+            ..UserPatch::default()
+        };
+        let reached = match way {
+            0 => users
+                .lock(&boss, place, NewLock::default())
+                .await
+                .map(|_| ()),
+            1 => users.update(&boss, place, None, patch).await.map(|_| ()),
+            _ => users.delete(&boss, place, None).await,
+        };
+        assert_eq!(kind(reached), ErrorKind::Denied, "way {way}");
+        assert_eq!(world.read_user(place).await, ada);
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,11 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use gatelodge_core::{Environment, Parts, Platform, seal::MasterKey};
+use gatelodge_core::{
+    Environment, Parts, Platform,
+    seal::{KeyRing, MasterKey},
+    storage::Storage,
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -92,8 +96,13 @@ pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform
         )));
     }
     let make_key = matches!(opening, Opening::Serve(_));
+    // A key that cannot be used is refused before any data is touched.
+    let known_key = known_key(loaded)?;
     let storage = plugins::storage(loaded).await?;
-    let master_key = master_key(loaded, make_key)?;
+    let master_key = match known_key {
+        Some(key) => key,
+        None => first_key(loaded, storage.as_ref(), make_key).await?,
+    };
     let platform = Platform::open(Parts {
         storage,
         environment: Environment::system(),
@@ -108,28 +117,55 @@ pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform
     Ok(platform)
 }
 
-/// The master key: from the configuration, else from its file in the data
-/// folder, which is made at the first start on an embedded database.
-fn master_key(loaded: &Loaded, make: bool) -> Result<MasterKey, StartError> {
-    let config = &loaded.config;
-    if let Some(key) = &config.keys.master_key {
-        return parse_key(key.expose()).ok_or_else(|| wrong_key(loaded, "keys.master_key"));
+/// The master key that the configuration or its file holds; `None` when there is
+/// no file yet.
+fn known_key(loaded: &Loaded) -> Result<Option<MasterKey>, StartError> {
+    if let Some(key) = &loaded.config.keys.master_key {
+        let key = parse_key(key.expose());
+        return key
+            .map(Some)
+            .ok_or_else(|| wrong_key(loaded, "keys.master_key"));
     }
-    let path = config.keys.master_key_file.clone();
-    let path = path.unwrap_or_else(|| config.server.data_dir.join("master.key"));
+    let path = key_file(loaded);
     match read_private(&path) {
-        Ok(text) => parse_key(&text).ok_or_else(|| {
-            StartError::Other(format!(
-                "the master key file `{}` does not hold 32 bytes in base64",
-                path.display()
-            ))
-        }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && make => make_key(&path),
-        Err(error) => Err(StartError::io(format!(
-            "the master key file `{}` cannot be read",
-            path.display()
-        ))(error)),
+        Ok(text) => parse_key(&text)
+            .map(Some)
+            .ok_or_else(|| wrong_key(loaded, "keys.master_key_file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(loaded
+            .error(
+                "keys.master_key_file",
+                format!("names `{}`, which cannot be read: {error}", path.display()),
+            )
+            .into()),
     }
+}
+
+/// A new master key, for an installation that has sealed nothing yet.
+async fn first_key(
+    loaded: &Loaded,
+    storage: &dyn Storage,
+    make: bool,
+) -> Result<MasterKey, StartError> {
+    let path = key_file(loaded);
+    if make && !KeyRing::exists(storage).await? {
+        return make_key(&path);
+    }
+    Err(loaded
+        .error(
+            "keys.master_key_file",
+            format!(
+                "names `{}`, which is not there; the data in this database can only be opened with the key it was \
+                 made with: put that file back",
+                path.display()
+            ),
+        )
+        .into())
+}
+
+fn key_file(loaded: &Loaded) -> PathBuf {
+    let configured = loaded.config.keys.master_key_file.clone();
+    configured.unwrap_or_else(|| loaded.config.server.data_dir.join("master.key"))
 }
 
 fn wrong_key(loaded: &Loaded, key: &str) -> StartError {
@@ -152,7 +188,8 @@ fn parse_key(text: &str) -> Option<MasterKey> {
 
 fn read_private(path: &Path) -> io::Result<Zeroizing<String>> {
     let mut file = fs::File::open(path)?;
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+    let metadata = file.metadata()?;
+    if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
         tracing::warn!(
             file = %path.display(),
             "the master key can be read by other accounts of this machine: `chmod 600` it"

@@ -12,6 +12,7 @@ use hyper_util::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::{
     net::{TcpListener, TcpStream},
+    signal::unix::{Signal, SignalKind, signal},
     sync::{Semaphore, watch},
     task::JoinSet,
 };
@@ -53,6 +54,10 @@ pub async fn serve(options: ServeOptions) -> Result<(), StartError> {
     for warning in loaded.warnings() {
         tracing::warn!("{warning}");
     }
+    // From here on a signal is a stop, not an end.
+    let mut signals = Signals::new()?;
+    // What can be refused without touching any data is refused first.
+    let renderer = Renderer::new(page_options(&loaded)?)?;
     let listener = bind(loaded.config.server.listen, "server.listen").await?;
     let address = listener
         .local_addr()
@@ -61,7 +66,6 @@ pub async fn serve(options: ServeOptions) -> Result<(), StartError> {
     let platform = open_platform(&loaded, Opening::Serve(address)).await?;
     let policy = loaded.origin_policy(address)?;
     let base = policy.links_base();
-    let renderer = Renderer::new(page_options(&loaded)?)?;
     let sample = match folder {
         Some(_) => Some(demo::fill(&platform).await?),
         None => None,
@@ -78,7 +82,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), StartError> {
     let grace = Duration::from_secs(loaded.config.server.shutdown_seconds.into());
     let serving = tokio::spawn(listen(listener, http::router(app), stopped, grace));
     tracing::info!(address = %address, origin = %base, "serving");
-    told_to_stop().await;
+    signals.stop().await;
     tracing::info!("stopping");
     stop.send_replace(true);
     serving.await.ok();
@@ -281,15 +285,25 @@ fn connection(
     }
 }
 
-/// Waits for SIGTERM or an interrupt from the terminal.
-async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        tokio::signal::ctrl_c().await.ok();
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+/// SIGTERM, and an interrupt from the terminal.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, StartError> {
+        let listen = |kind| signal(kind).map_err(StartError::io("signals cannot be received"));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -77,6 +77,7 @@ impl Session {
             }
         }
         let kinds = self.factors.iter().map(|factor| factor.class);
+        let kinds = kinds.filter(|class| *class != FactorClass::Remembered);
         if kinds.collect::<std::collections::BTreeSet<_>>().len() > 1 && !amr.contains(&"mfa") {
             amr.push("mfa");
         }

@@ -60,7 +60,7 @@ fn attacks<'w>(call: &Call<'w>, body: Option<&Value>) -> Vec<(String, Call<'w>)>
     ));
     let ours = call
         .clone()
-        .as_our_page()
+        .by_our_page()
         .body("application/json", text.clone());
     for site in ["cross-site", "same-site"] {
         all.push((site.to_owned(), ours.clone().header("sec-fetch-site", site)));
@@ -82,7 +82,7 @@ fn as_a_form<'w>(call: &Call<'w>, body: &Value) -> Vec<(String, Call<'w>)> {
         "",
         "text/json",
     ];
-    let call = call.clone().as_our_page();
+    let call = call.clone().by_our_page();
     kinds
         .map(|kind| (kind.to_owned(), call.clone().body(kind, body.to_string())))
         .into()
@@ -197,7 +197,7 @@ async fn s44_another_site_cannot_read_with_the_persons_cookies(world: &World) {
     }
     // No answer invites another origin in.
     for answer in [
-        read().as_our_page().send().await,
+        read().by_our_page().send().await,
         read().header("origin", "https://evil.example").send().await,
         world
             .call(axum::http::Method::OPTIONS, "/api/v1/session")
@@ -224,7 +224,7 @@ async fn s44_programs_without_cookies_need_no_origin(world: &World) {
             .json(&json!({"name": name}))
     };
     make("one").send().await.expect(201);
-    make("two").as_our_page().send().await.expect(201);
+    make("two").by_our_page().send().await.expect(201);
     // A token that another site's page holds is not taken from there either.
     let foreign = make("three").header("origin", "https://evil.example");
     foreign

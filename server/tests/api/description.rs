@@ -181,7 +181,7 @@ fn s35_every_handler_in_the_sources_is_routed_and_described() {
         assert!(!source.contains(".route("), "a route that is not described");
         written.extend(ids);
     }
-    let described: BTreeSet<_> = operations().into_iter().map(|o| o.id).collect();
+    let described: BTreeSet<_> = operations().iter().map(|o| o.id.clone()).collect();
     assert_eq!(written, described);
 }
 
@@ -218,15 +218,15 @@ fn s35_no_route_of_the_api_is_made_without_a_description() {
 #[tokio::test]
 async fn what_is_not_described_does_not_answer() {
     let world = World::in_memory().await;
-    let paths: BTreeSet<_> = operations().into_iter().map(|o| o.path).collect();
+    let paths: BTreeSet<_> = operations().iter().map(|o| o.path.clone()).collect();
     let methods = [
         "GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "BREW",
     ];
     for path in &paths {
         let described: BTreeSet<_> = operations()
-            .into_iter()
+            .iter()
             .filter(|o| o.path == *path)
-            .map(|o| o.method)
+            .map(|o| o.method.clone())
             .collect();
         let filled = path.replace(['{', '}'], "");
         for method in methods {

@@ -115,7 +115,7 @@ async fn r12_no_value_in_a_body_is_a_fault(world: &World) {
                 }
                 for body in bodies {
                     let method: Method = operation.method.parse().unwrap();
-                    let call = world.call(method, path_of(&operation, &fill)).json(&body);
+                    let call = world.call(method, path_of(operation, &fill)).json(&body);
                     let answer = call.bearer(token).send().await;
                     assert!(!answer.status.is_server_error(), "{body}: {answer}");
                 }

@@ -36,7 +36,7 @@ async fn s34_a_foreign_tenant_and_an_unknown_one_answer_the_same_bytes(world: &W
                     tenant: tenant.replace(' ', "%20"),
                     ..away.clone()
                 };
-                let answer = stage.ask(world, &operation, role, &fill).await;
+                let answer = stage.ask(world, operation, role, &fill).await;
                 let answer = answer.expect_problem(404, "not_found");
                 match &first {
                     None => first = Some(answer),

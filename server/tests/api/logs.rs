@@ -1,23 +1,34 @@
 //! S47: whatever a client sends, one event is one line of the log, and no
 //! secret is in it.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
+use std::{cell::RefCell, io, sync::Once, thread::LocalKey};
 
 use axum::http::Method;
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{
+    Layer as _, filter::dynamic_filter_fn, fmt::MakeWriter, layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::support::{Browser, PASSWORD, World, flow_path, town};
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static TEXT: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    static JSON: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
 
-impl io::Write for Lines {
+type Log = &'static LocalKey<RefCell<Option<Vec<u8>>>>;
+
+/// Writes to the log of the thread that a test runs on, if it keeps one. One
+/// subscriber for all threads: what it is asked for is remembered for all.
+#[derive(Clone, Copy)]
+struct Kept(Log);
+
+impl io::Write for Kept {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.with_borrow_mut(|log| {
+            log.get_or_insert_default().extend_from_slice(bytes);
+        });
         Ok(bytes.len())
     }
 
@@ -26,12 +37,42 @@ impl io::Write for Lines {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
+impl<'a> MakeWriter<'a> for Kept {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
-        self.clone()
+        *self
     }
+}
+
+/// Begins to keep this thread's log, in the formats that the server offers.
+fn keep(log: Log) {
+    static START: Once = Once::new();
+    START.call_once(|| {
+        let kept = |log: Log| {
+            dynamic_filter_fn(move |event, _| {
+                *event.level() <= tracing::Level::DEBUG && log.with_borrow(Option::is_some)
+            })
+        };
+        let text = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(Kept(&TEXT))
+            .with_filter(kept(&TEXT));
+        let json = tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(Kept(&JSON))
+            .with_filter(kept(&JSON));
+        tracing_subscriber::registry()
+            .with(vec![text.boxed(), json.boxed()])
+            .init();
+    });
+    log.set(Some(Vec::new()));
+}
+
+/// The log since [`keep`].
+fn kept(log: Log) -> String {
+    String::from_utf8(log.take().unwrap()).unwrap()
 }
 
 const UGLY: [&str; 8] = [
@@ -131,18 +172,10 @@ fn check(log: &str, secrets: &[String], starts: impl Fn(&str) -> bool) {
 
 #[tokio::test]
 async fn s47_one_event_is_one_line_of_text() {
-    let lines = Lines::default();
-    let log = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_ansi(false)
-        .with_writer(lines.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(log);
+    keep(&TEXT);
     let world = World::in_memory().await;
     let secrets = provoke(&world).await;
-    drop(guard);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    check(&text, &secrets, |line| {
+    check(&kept(&TEXT), &secrets, |line| {
         let time = line.split(' ').next().unwrap_or_default();
         time.parse::<jiff::Timestamp>().is_ok()
     });
@@ -150,19 +183,10 @@ async fn s47_one_event_is_one_line_of_text() {
 
 #[tokio::test]
 async fn s47_one_event_is_one_line_of_json() {
-    let lines = Lines::default();
-    let log = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(lines.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(log);
+    keep(&JSON);
     let world = World::in_memory().await;
     let secrets = provoke(&world).await;
-    drop(guard);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    check(&text, &secrets, |line| {
+    check(&kept(&JSON), &secrets, |line| {
         serde_json::from_str::<serde_json::Value>(line).is_ok()
     });
 }

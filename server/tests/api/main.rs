@@ -36,7 +36,6 @@ mod matrix;
 mod passwords;
 mod return_to;
 mod revocation;
-mod scratch;
 mod session;
 mod sessions;
 mod set_up;

@@ -84,7 +84,7 @@ async fn s38_no_field_of_what_is_read_can_be_set_beside_those_that_are_described
             for value in values() {
                 let mut body = body.clone();
                 body[&name] = value;
-                refused(world, &stage, &operation, &fill, &body).await;
+                refused(world, &stage, operation, &fill, &body).await;
             }
         }
         assert_eq!(
@@ -136,7 +136,7 @@ async fn s38_an_array_is_no_object(world: &World) {
             .iter()
             .chain([&json!(null), &json!(1), &json!("x"), &json!(true)])
         {
-            refused(world, &stage, &operation, &fill, list).await;
+            refused(world, &stage, operation, &fill, list).await;
         }
     }
     let call = world.put("/api/v1/tenants/home/settings");

@@ -168,12 +168,30 @@ impl Stage {
 
     /// The variables, for the user and session of one person.
     pub(crate) async fn fill(&self, world: &World, of: &Person) -> Fill {
+        self.fill_for(world, of, "{session}{flow}").await
+    }
+
+    /// The same, where only what the path needs is made.
+    async fn fill_for(&self, world: &World, of: &Person, path: &str) -> Fill {
+        let nobody = || world.platform.environment().uuid().to_string();
+        let session = match path.contains("{session}") {
+            true => session_of(world, of).await.to_string(),
+            false => nobody(),
+        };
+        if !path.contains("{flow}") {
+            return Fill {
+                tenant: of.tenant.to_string(),
+                user: of.id.to_string(),
+                session,
+                flow: nobody(),
+            };
+        }
         let flow = world.begin(json!({"tenant": "home"})).await;
         let flow = flow["id"].as_str().unwrap().to_owned();
         Fill {
             tenant: of.tenant.to_string(),
             user: of.id.to_string(),
-            session: session_of(world, of).await.to_string(),
+            session,
             flow,
         }
     }
@@ -253,8 +271,10 @@ pub(crate) async fn everything_in(world: &World, tenants: &[TenantId]) -> Value 
 }
 
 /// Whether an answer may have changed something, so that a new stage is needed.
+/// What these flows come to changes nothing beside themselves.
 fn changes(answer: &Answer) -> bool {
-    answer.status.is_success() && answer.method != Method::GET
+    let is_flow = answer.path.starts_with("/api/v1/sign-in/flows");
+    answer.status.is_success() && answer.method != Method::GET && !is_flow
 }
 
 /// A world is used for one role; the storage's other kind costs a new one.
@@ -264,7 +284,7 @@ async fn fresh(world: &World) -> World {
 
 #[test]
 fn s35_the_table_lists_every_operation_and_no_other() {
-    let mut described: Vec<_> = operations().into_iter().map(|o| o.id).collect();
+    let mut described: Vec<_> = operations().iter().map(|o| o.id.clone()).collect();
     let mut listed: Vec<_> = TABLE.iter().map(|(id, _)| (*id).to_owned()).collect();
     described.sort();
     listed.sort();
@@ -289,14 +309,14 @@ async fn s34_every_route_answers_every_role_as_the_table_says(world: &World) {
                     "end_own_session" => stage.person(role),
                     _ => &stage.town.citizen,
                 };
-                let mut fill = stage.fill(&world, subject).await;
+                let mut fill = stage.fill_for(&world, subject, &operation.path).await;
                 if *way == "BY NAME" {
                     // Names are compared without case.
                     fill.tenant = "HOME".to_owned();
                 }
                 let tenants = [stage.town.mayor.tenant];
                 let before = everything_in(&world, &tenants).await;
-                let answer = stage.ask(&world, &operation, role, &fill).await;
+                let answer = stage.ask(&world, operation, role, &fill).await;
                 let what = format!("{} as {role:?} {way}: {answer}", operation.id);
                 let expected = expected(&operation.id, role);
                 assert_eq!(answer.status.as_u16(), expected, "{what}");
@@ -336,6 +356,7 @@ async fn s35_an_id_of_another_tenant_is_not_found_and_changes_nothing(world: &Wo
     let home_fill = stage.fill(&world, home).await;
     let away_fill = stage.fill(&world, away).await;
     let random = world.platform.environment().uuid().to_string();
+    let before = everything_in(&world, &tenants).await;
     for operation in operations() {
         if !operation.path.contains("{tenant}") {
             continue;
@@ -362,12 +383,12 @@ async fn s35_an_id_of_another_tenant_is_not_found_and_changes_nothing(world: &Wo
                 let Some(expected) = expected_elsewhere(&operation.id, role, place, of) else {
                     continue;
                 };
-                let before = everything_in(&world, &tenants).await;
-                let answer = stage.ask(&world, &operation, role, &fill).await;
+                let answer = stage.ask(&world, operation, role, &fill).await;
                 let what = format!("{} as {role:?} {place:?} {of:?}: {answer}", operation.id);
                 assert_eq!(answer.status.as_u16(), expected, "{what}");
-                assert_eq!(before, everything_in(&world, &tenants).await, "{what}");
             }
+            let after = everything_in(&world, &tenants).await;
+            assert_eq!(before, after, "{} as {role:?}", operation.id);
         }
     }
 }

@@ -22,7 +22,7 @@ impl<'w> Browser<'w> {
 
     /// A request of this browser, not sent yet.
     pub(crate) fn call(&self, method: Method, path: impl Into<String>) -> Call<'w> {
-        let call = self.world.call(method, path).as_our_page();
+        let call = self.world.call(method, path).by_our_page();
         if self.cookies.is_empty() {
             return call;
         }

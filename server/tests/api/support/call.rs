@@ -56,7 +56,7 @@ impl<'w> Call<'w> {
     }
 
     /// As a page of ours sends it.
-    pub(crate) fn as_our_page(self) -> Self {
+    pub(crate) fn by_our_page(self) -> Self {
         let origin = self.world.origin.clone();
         self.header("origin", origin)
     }

@@ -23,8 +23,14 @@ pub(crate) struct Operation {
     pub(crate) body: &'static Value,
 }
 
+static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(read_operations);
+
 /// Every operation, in the order of the document.
-pub(crate) fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> &'static [Operation] {
+    &OPERATIONS
+}
+
+fn read_operations() -> Vec<Operation> {
     let mut all = Vec::new();
     for (path, item) in document()["paths"].as_object().unwrap() {
         for (method, body) in item.as_object().unwrap() {
@@ -46,25 +52,21 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 /// The operation that a request is for. A path without variables wins.
-pub(crate) fn operation_of(method: &str, path: &str) -> Option<Operation> {
+pub(crate) fn operation_of(method: &str, path: &str) -> Option<&'static Operation> {
     let method = if method == "HEAD" { "GET" } else { method };
     let path = path.split('?').next().unwrap_or_default();
-    let mut fitting: Vec<_> = operations()
-        .into_iter()
+    operations()
+        .iter()
         .filter(|operation| operation.method == method && fits(&operation.path, path))
-        .collect();
-    fitting.sort_by_key(|operation| operation.path.matches('{').count());
-    fitting.into_iter().next()
+        .min_by_key(|operation| operation.path.matches('{').count())
 }
 
 fn fits(template: &str, path: &str) -> bool {
-    let (template, path): (Vec<_>, Vec<_>) =
-        (template.split('/').collect(), path.split('/').collect());
-    template.len() == path.len()
-        && template
-            .iter()
-            .zip(&path)
-            .all(|(known, given)| known == given || (known.starts_with('{') && !given.is_empty()))
+    let fits = |(known, given): (&str, &str)| {
+        known == given || (known.starts_with('{') && !given.is_empty())
+    };
+    template.split('/').count() == path.split('/').count()
+        && template.split('/').zip(path.split('/')).all(fits)
 }
 
 /// Holds an answer against the description: its status is described, and its

@@ -24,4 +24,3 @@ mod signing_out;
 mod signing_up;
 mod storage_trouble;
 mod tenants;
-mod tmp_debug;
