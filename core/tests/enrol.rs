@@ -197,3 +197,22 @@ async fn a_limited_session_sets_nothing_up() {
     };
     assert_eq!(kind(browser.again(&world, start).await), ErrorKind::Denied);
 }
+
+/// S03: a change of credentials that was begun in a session ends with it.
+#[tokio::test]
+async fn s03_a_change_that_was_begun_in_a_session_ends_with_it() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    world.user(&acme, "ada", "ada's word").await;
+    let browser = world.signed_in(&acme, "ada", "ada's word").await;
+    let mut enrolling = browser.enrolling(&world, "password").await;
+    enrolling.word(&world, "ada", "ada's word").await.unwrap();
+    let caller = world.caller(&browser).await;
+    world.platform.sessions().sign_out(&caller).await.unwrap();
+    let late = enrolling
+        .fill(&world, "password", &[("new_password", "another word")])
+        .await;
+    assert!(refused(&late.unwrap()));
+    let refusals = world.refusals(Some(acme.id)).await;
+    assert_eq!(refusals.last().map(String::as_str), Some("session_over"));
+}

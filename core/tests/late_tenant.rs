@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use gatelodge_core::{
+    ErrorKind,
+    access::Caller,
     engine::{Progress, StepBody},
     model::{TenantId, UserId},
+    service::DeleteTenant,
 };
 
 use crate::{
     providers::Finder,
-    support::{Browser, World, refused},
+    support::{Browser, World, kind, refused},
 };
 
 struct Found {
@@ -212,4 +215,19 @@ async fn a_name_of_several_tenants_is_refused_like_an_unknown_one() {
         assert!(refused(&progress.unwrap()), "{name}");
         assert_eq!(serde_json::to_string(&browser.view).unwrap(), before);
     }
+}
+
+/// S34: a flow of a tenant that is gone does not sign anybody in elsewhere.
+#[tokio::test]
+async fn s34_a_flow_of_a_deleted_tenant_leads_nowhere_else() {
+    let world = World::new().await;
+    let (home, away) = (world.tenant("home").await, world.tenant("away").await);
+    world.user(&away, "only", "only's word").await;
+    let mut browser = Browser::at_tenant(&world, &home).await;
+    let operator = Caller::operator();
+    let how = DeleteTenant::default();
+    let tenants = world.platform.tenants();
+    tenants.delete(&operator, home.id, how).await.unwrap();
+    let elsewhere = browser.word(&world, "only", "only's word").await;
+    assert_eq!(kind(elsewhere), ErrorKind::NotFound);
 }

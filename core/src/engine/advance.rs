@@ -253,6 +253,9 @@ impl Attempt<'_> {
         if epoch.is_some_and(|epoch| epoch != user.credential_epoch) {
             return Ok(Written::Refuse("credential_changed"));
         }
+        if !self.session_goes_on(unit).await? {
+            return Ok(Written::Refuse("session_over"));
+        }
         let place = (tenant_id, Some(user_id));
         match apply_effects(self.platform, unit, &self.configured.id, place, &effects).await {
             Err(error) if is_lost_effect(&error) => return Ok(Written::Refuse("used_up")),
@@ -263,6 +266,22 @@ impl Attempt<'_> {
         }
         let user = self.record(unit, &tenant, user, write).await?;
         self.go_on(unit, tenant, user).await
+    }
+
+    /// Whether the session that the flow was begun in is still there. A change
+    /// that this very flow made ended it too.
+    async fn session_goes_on(&self, unit: &mut dyn UnitOfWork) -> Result<bool> {
+        let flow = &self.found.flow;
+        let Some(id) = flow.session else {
+            return Ok(true);
+        };
+        let session = unit.sessions().by_id(id).await?;
+        let now = self.platform.now();
+        Ok(session.is_some_and(|session| {
+            let reason = session.ended.map(|end| end.reason);
+            session.is_valid_at(now)
+                || (!flow.set_up.is_empty() && reason == Some(EndReason::CredentialChanged))
+        }))
     }
 
     /// Notes in flow, user and audit log what was proven or set up.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{
     Claimed,
     answer::Attempt,
-    flow::{Flow, FlowClaim},
+    flow::{Flow, FlowClaim, gone},
     start,
 };
 use crate::{
@@ -27,7 +27,11 @@ impl Attempt<'_> {
     pub(crate) async fn flow_tenant(&self) -> Result<Option<Tenant>> {
         match self.found.flow.tenant_id() {
             None => Ok(None),
-            Some(id) => find_tenant(self.platform, id).await,
+            Some(id) => {
+                let found = find_tenant(self.platform, id).await?;
+                // A flow of a tenant that is gone leads nowhere else.
+                found.map(Some).ok_or_else(gone)
+            }
         }
     }
 
@@ -78,7 +82,7 @@ async fn remembered(platform: &Platform, flow: &Flow) -> Result<Claimed> {
         Some(FlowClaim::Decoy { tenant, .. }) => *tenant,
     };
     let tenant = match tenant {
-        Some(tenant) => find_tenant(platform, tenant).await?,
+        Some(tenant) => Some(find_tenant(platform, tenant).await?.ok_or_else(gone)?),
         None => None,
     };
     Ok(match &flow.claim {

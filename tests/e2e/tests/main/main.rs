@@ -13,6 +13,7 @@
 
 mod account;
 mod first_steps;
+mod guards;
 mod keyboard;
 mod locks;
 mod looks;

@@ -80,7 +80,8 @@ async fn what_was_acknowledged_is_there_after_kill_9() {
 
     let world = world.restarted(Server::kill).await;
     work.join_all().await;
-    for program in told.signed_in.lock().unwrap().drain(..).collect::<Vec<_>>() {
+    let signed_in = std::mem::take(&mut *told.signed_in.lock().unwrap());
+    for program in signed_in {
         assert!(
             program.at(&world.server).is_signed_in().await,
             "an acknowledged session is lost"
