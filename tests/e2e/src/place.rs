@@ -206,11 +206,16 @@ impl Place {
         }
     }
 
-    /// Every file below the folder with what it holds, but for logs.
+    /// Every file below the folder with what it holds, but for logs, and for what SQLite leaves beside a database when
+    /// a process ends without closing it: its shared memory and a log that is empty.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
         collect(self.root(), &mut found);
-        found.retain(|path, _| path.extension().is_none_or(|extension| extension != "log"));
+        found.retain(|path, content| {
+            let name = path.to_string_lossy();
+            let left = name.ends_with("-shm") || (name.ends_with("-wal") && content.is_empty());
+            !left && !name.ends_with(".log")
+        });
         found
     }
 }

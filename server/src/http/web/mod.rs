@@ -1,9 +1,9 @@
 //! The hosted pages: rendered on the server, usable without any script.
 //!
-//! Every page is a function from a [`Visit`](visit::Visit) to an answer; [`visit`]
+//! Every page is a function from a `Visit` to an answer; `visit`
 //! does what all of them need before they run: it finds the tenant that the path
 //! names, the caller, the form's fields, and refuses posts that do not come from
-//! our own pages. What goes wrong becomes a page in [`problem`] alone.
+//! our own pages. What goes wrong becomes a page in `problem` alone.
 //!
 //! Each address works at the root and under `/t/<tenant>/`; links stay where
 //! the person is.
