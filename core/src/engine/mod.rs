@@ -7,7 +7,7 @@
 //! A flow is a document at the server, sealed, bound to one browser by a cookie
 //! or to one client by its secret id, alive for ten minutes. Each step is
 //! answered once. After every proof the engine asks anew, in the transaction
-//! that would write the session, what is still [outstanding](outstanding); only
+//! that would write the session, what is still outstanding (file `outstanding`); only
 //! when nothing is does a session come to be. There is no other way to one.
 //!
 //! | file | what it does |
