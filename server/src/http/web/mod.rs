@@ -55,7 +55,9 @@ pub struct PathTenant {
 
 /// All pages.
 pub fn router() -> Router<App> {
-    let router = Router::new().route("/assets/{*path}", get(assets::asset));
+    let router = Router::new()
+        .route("/assets/{*path}", get(assets::asset))
+        .route("/sign-out/forget.css", get(sign_out::forget));
     let router = router.route("/t/{tenant}/", get(open(home::home)));
     ["", "/t/{tenant}"]
         .into_iter()

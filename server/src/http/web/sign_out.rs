@@ -1,6 +1,9 @@
 //! Leaving.
 
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
 
 use super::{
     frame::{Nav, label},
@@ -57,6 +60,17 @@ pub(super) async fn sign_out(visit: Visit) -> Answer {
     );
     jar.onto(headers);
     Ok(response)
+}
+
+/// An empty style sheet of the signed-out page. The page that was left is kept
+/// by browsers for the way back, and only after it was left: the answer that
+/// left it comes too early to make them forget it, this one does not.
+pub(super) async fn forget() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/css"),
+        (HeaderName::from_static("clear-site-data"), "\"cache\""),
+    ];
+    (headers, "").into_response()
 }
 
 fn signed_out(visit: &Visit) -> Answer {

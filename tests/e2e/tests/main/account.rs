@@ -2,6 +2,7 @@
 
 use gatelodge_e2e::{
     browser::Browser,
+    wait,
     world::{HOME, World},
 };
 
@@ -32,7 +33,10 @@ async fn a_session_ended_from_another_browser_is_refused_at_its_next_request() {
     other.reads("Hello, ada").await;
 
     one.press_named("End the other session").await;
-    one.element(".notice-success").await;
+    wait::until("the answer", async || {
+        !one.has("#sessions [aria-label]").await
+    })
+    .await;
     other.goto(&format!("{here}/account")).await;
     other.arrives_at("/sign-in").await;
     one.goto(&format!("{here}/account")).await;

@@ -69,9 +69,9 @@ async fn the_pages_before_signing_in_are_fit_to_be_seen() {
         ))
         .await;
     browser.inspect("expired").await;
-    for _ in 0..2 {
-        browser.sign_in(&here, "slow", "canary: a wrong note").await;
-    }
+    browser.sign_in(&here, "slow", "canary: a wrong note").await;
+    browser.element(".notice-error").await;
+    browser.sign_in(&here, "slow", "canary: a wrong note").await;
     browser.reads("Too many tries").await;
     browser.inspect("too-many-tries").await;
     browser.sign_in(&here, "ada", OTHER_PASSWORD).await;
