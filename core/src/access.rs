@@ -190,6 +190,8 @@ pub mod action {
     pub const SESSION_END: &str = "session.end";
     /// Read the audit log.
     pub const AUDIT_READ: &str = "audit.read";
+    /// Make a backup.
+    pub const BACKUP_CREATE: &str = "backup.create";
     /// See and end one's own sessions, see one's own account.
     pub const ACCOUNT_USE: &str = "account.use";
     /// Change one's own credentials.

@@ -5,10 +5,10 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +19,10 @@ use uuid::Uuid;
 pub trait Clock: Send + Sync + 'static {
     /// The present time, a whole number of milliseconds.
     fn now(&self) -> Timestamp;
+
+    /// For how long this clock has been running: it only ever grows, however the
+    /// time is set. It may stand still while the machine sleeps.
+    fn running(&self) -> Duration;
 }
 
 /// Gives random bytes fit for keys and tokens.
@@ -39,6 +43,11 @@ impl Clock for SystemClock {
         )]
         whole_milliseconds(Timestamp::now())
     }
+
+    fn running(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
+    }
 }
 
 /// The operating system's random source.
@@ -58,29 +67,40 @@ impl Random for SystemRandom {
 
 /// A clock that stands still until it is moved: for tests.
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    shows: AtomicI64,
+    ran: AtomicI64,
+}
 
 impl ManualClock {
     /// A clock that shows `start`.
     pub fn at(start: Timestamp) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(start.as_millisecond())))
+        Arc::new(Self {
+            shows: AtomicI64::new(start.as_millisecond()),
+            ran: AtomicI64::new(0),
+        })
     }
 
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 4);
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        self.shows.fetch_add(millis, Ordering::SeqCst);
+        self.ran.fetch_add(millis, Ordering::SeqCst);
     }
 
-    /// Sets the clock, backwards too.
+    /// Sets the clock, backwards too; no time runs by that.
     pub fn set(&self, to: Timestamp) {
-        self.0.store(to.as_millisecond(), Ordering::SeqCst);
+        self.shows.store(to.as_millisecond(), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millisecond(self.0.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
+        Timestamp::from_millisecond(self.shows.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
+    }
+
+    fn running(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.ran.load(Ordering::SeqCst)).unwrap_or(0))
     }
 }
 
@@ -137,6 +157,11 @@ impl Environment {
     /// The present time, in whole milliseconds.
     pub fn now(&self) -> Timestamp {
         whole_milliseconds(self.clock.now())
+    }
+
+    /// For how long the clock has been running, see [`Clock::running`].
+    pub fn running(&self) -> Duration {
+        self.clock.running()
     }
 
     /// `N` random bytes.

@@ -4,6 +4,7 @@
 //!   for writing one.
 //! * [`storage`] is the contract for places to keep data, and the how-to for
 //!   writing one.
+//! * [`archive`] copies, verifies, backs up and restores what is stored.
 //! * [`model`] is what the system knows.
 //! * [`engine`] signs people in, [`service`] does everything else, both on a
 //!   [`Platform`].
@@ -13,6 +14,7 @@
 //! spawns.
 
 pub mod access;
+pub mod archive;
 pub mod engine;
 pub mod environment;
 mod error;

@@ -5,7 +5,10 @@
 //! is taken back. A browser that signed in to an account before carries proof
 //! of it and has a lane of its own, so that nobody can lock another out.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -106,18 +109,22 @@ impl Lanes {
     }
 
     /// Forgets the wrong answers of browsers that never signed in to this
-    /// account; answers whether there were any.
+    /// account, for each of these factors; answers whether there were any.
     pub(crate) async fn forget(
         unit: &mut dyn UnitOfWork,
         (tenant, user): (TenantId, UserId),
-        factor: &ProviderId,
+        factors: impl IntoIterator<Item = &ProviderId>,
     ) -> Result<bool> {
-        let key = account_key((Some(tenant), user), factor, &[]);
-        let counted = unit.limits().load(&key).await?;
-        if counted.is_some() {
-            unit.limits().clear(&key).await?;
+        let key = |factor| account_key((Some(tenant), user), factor, &[]);
+        let held = hold(unit, factors.into_iter().map(key).collect()).await?;
+        let mut counted = false;
+        for (key, state) in held {
+            if let Some(state) = state {
+                unit.limits().clear(&key).await?;
+                counted |= state.count > 0;
+            }
         }
-        Ok(counted.is_some_and(|state| state.count > 0))
+        Ok(counted)
     }
 
     /// Counts a try, or refuses it.
@@ -130,9 +137,11 @@ impl Lanes {
         policy: &LimitPolicy,
         now: Timestamp,
     ) -> Result<()> {
+        let keys = self.lanes(policy).map(|(key, _)| *key).collect();
+        let held = hold(unit, keys).await?;
         let mut taken = Vec::with_capacity(2);
         for (key, limit) in self.lanes(policy) {
-            let state = unit.limits().load(key).await?;
+            let state = held.get(key).copied().flatten();
             taken.push((key, limit.take(state, now)?));
         }
         for (key, state) in taken {
@@ -143,13 +152,9 @@ impl Lanes {
 
     /// Takes a counted try back: it was no wrong answer.
     pub async fn refund(&self, unit: &mut dyn UnitOfWork, policy: &LimitPolicy) -> Result<()> {
-        for (key, _) in self.lanes(policy) {
-            if let Some(mut state) = unit.limits().load(key).await? {
-                state.count = (state.count - 1).max(0);
-                // It was let through, so no wait was on before it.
-                state.blocked_until = None;
-                unit.limits().store(key, &state).await?;
-            }
+        let keys = self.lanes(policy).map(|(key, _)| *key).collect();
+        for (key, state) in hold(unit, keys).await? {
+            take_back(unit, &key, state).await?;
         }
         Ok(())
     }
@@ -157,16 +162,17 @@ impl Lanes {
     /// The answer was right: the account's lane starts anew, and with it the
     /// common one, so that the owner's browser opens a door that others shut; the
     /// network's try is taken back.
-    pub async fn succeed(&self, unit: &mut dyn UnitOfWork, policy: &LimitPolicy) -> Result<()> {
-        for lane in self.account.iter().chain(&self.common) {
-            unit.limits().clear(lane).await?;
+    pub async fn succeed(&self, unit: &mut dyn UnitOfWork) -> Result<()> {
+        let account = self.account.iter().chain(&self.common);
+        let keys = account.chain(&self.network).copied().collect();
+        for (key, state) in hold(unit, keys).await? {
+            if self.network == Some(key) {
+                take_back(unit, &key, state).await?;
+            } else if state.is_some() {
+                unit.limits().clear(&key).await?;
+            }
         }
-        let network = Self {
-            account: None,
-            common: None,
-            network: self.network,
-        };
-        network.refund(unit, policy).await
+        Ok(())
     }
 
     fn lanes<'a>(
@@ -176,6 +182,33 @@ impl Lanes {
         let account = self.account.iter().map(|key| (key, &policy.account));
         account.chain(self.network.iter().map(|key| (key, &policy.network)))
     }
+}
+
+/// Loads counters in the order of their keys, so that no two units that hold
+/// several of them wait for each other.
+async fn hold(
+    unit: &mut dyn UnitOfWork,
+    keys: BTreeSet<TokenHash>,
+) -> Result<BTreeMap<TokenHash, Option<LimitState>>> {
+    let mut held = BTreeMap::new();
+    for key in keys {
+        held.insert(key, unit.limits().load(&key).await?);
+    }
+    Ok(held)
+}
+
+async fn take_back(
+    unit: &mut dyn UnitOfWork,
+    key: &TokenHash,
+    state: Option<LimitState>,
+) -> Result<()> {
+    let Some(mut state) = state else {
+        return Ok(());
+    };
+    state.count = (state.count - 1).max(0);
+    // It was let through, so no wait was on before it.
+    state.blocked_until = None;
+    unit.limits().store(key, &state).await
 }
 
 impl LaneLimit {

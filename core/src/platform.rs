@@ -16,8 +16,8 @@ use crate::{
         User,
     },
     provider::Registry,
-    seal::{KeyRing, MasterKey},
-    service::{Accounts, AuditLog, Sessions, SetUp, Tenants, Users},
+    seal::{KeyRing, MasterKey, SealContext},
+    service::{Accounts, AuditLog, Backups, Sessions, SetUp, Tenants, Users},
     session_table::SessionTable,
     storage::{Change, FeedEvent, Mode, Scope, Storage, UnitOfWork},
 };
@@ -69,8 +69,11 @@ impl Platform {
     /// Opens the platform: reads the data keys, and makes them at first start.
     ///
     /// # Errors
-    /// What the storage says, and [`ErrorKind::Corrupt`] for a wrong master key.
+    /// What the storage says, [`ErrorKind::Corrupt`] for a wrong master key, and
+    /// [`ErrorKind::Refused`] for a storage into which a copy or a restore was
+    /// not finished.
     pub async fn open(parts: Parts) -> Result<Self> {
+        crate::archive::ensure_whole(parts.storage.as_ref()).await?;
         let keys = KeyRing::open(
             parts.storage.as_ref(),
             parts.environment.clone(),
@@ -126,6 +129,11 @@ impl Platform {
         AuditLog::new(self)
     }
 
+    /// Backups that are made.
+    pub fn backups(&self) -> Backups<'_> {
+        Backups::new(self)
+    }
+
     /// Where everything is kept.
     pub fn storage(&self) -> &dyn Storage {
         self.0.storage.as_ref()
@@ -144,6 +152,16 @@ impl Platform {
     /// The data keys.
     pub fn keys(&self) -> &KeyRing {
         &self.0.keys
+    }
+
+    /// Opens a sealed value, also one that another server sealed under a key
+    /// that it has just made. No unit of work may be open meanwhile.
+    ///
+    /// # Errors
+    /// As [`KeyRing::learn`] and [`KeyRing::open_sealed`].
+    pub async fn open_sealed(&self, context: &SealContext<'_>, sealed: &[u8]) -> Result<Vec<u8>> {
+        self.keys().learn(self.storage(), sealed).await?;
+        self.keys().open_sealed(context, sealed)
     }
 
     /// The present time.
@@ -210,13 +228,9 @@ impl Platform {
         loop {
             let event = feed.next().await.inspect_err(|_| table.forget_all())?;
             match event {
-                FeedEvent::Changes(changes) => {
-                    for change in &changes {
-                        table.apply(change);
-                    }
-                    table.confirm(self.now());
-                }
-                FeedEvent::Confirmed => table.confirm(self.now()),
+                // They may have waited here: only a confirmation is fresh.
+                FeedEvent::Changes(changes) => changes.iter().for_each(|c| table.apply(c)),
+                FeedEvent::Confirmed => table.confirm(self.environment()),
                 FeedEvent::Lost => table.forget_all(),
             }
         }
@@ -242,7 +256,8 @@ impl Platform {
     }
 
     /// Removes what has expired, a piece of each kind; answers whether there may
-    /// be more. The server calls this every minute.
+    /// be more. Learns keys that other servers made. The server calls this every
+    /// minute; several servers may do it at once.
     ///
     /// # Errors
     /// What the storage says.
@@ -251,14 +266,18 @@ impl Platform {
         // Other nodes store the activity of their sessions within this time.
         const GRACE: Duration = Duration::from_secs(30);
         self.flush_activity().await?;
+        self.keys().reload(self.storage()).await?;
         let now = self.now();
+        // One unit for each kind: nobody waits for long.
         let mut unit = self.write(Scope::Platform).await?;
         let flows = unit.flows().delete_expired(now, PIECE).await?;
+        unit.commit().await?;
+        let mut unit = self.write(Scope::Platform).await?;
         let limits = unit.limits().delete_expired(now, PIECE).await?;
-        let sessions = unit
-            .sessions()
-            .end_timed_out(earlier(now, GRACE), PIECE)
-            .await?;
+        unit.commit().await?;
+        let mut unit = self.write(Scope::Platform).await?;
+        let sessions = unit.sessions();
+        let sessions = sessions.end_timed_out(earlier(now, GRACE), PIECE).await?;
         unit.commit().await?;
         let full = u64::from(PIECE);
         Ok(flows >= full || limits >= full || sessions >= full)

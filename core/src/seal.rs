@@ -4,12 +4,15 @@
 //! ciphertext and tag` of XChaCha20-Poly1305; its purpose and place are
 //! authenticated with it, so it opens nowhere else. The key ring is stored as an
 //! installation value, each data key wrapped by the master key, which never
-//! leaves the server's memory and its own file.
+//! leaves the server's memory and its own file. A value that names a key this
+//! server does not know was sealed by another one that rotated: see
+//! [`KeyRing::learn`].
 
 use std::{
     collections::BTreeMap,
     fmt,
     sync::{PoisonError, RwLock},
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -23,12 +26,16 @@ use zeroize::Zeroizing;
 
 use crate::{
     Environment, Error, ErrorKind, Result,
-    storage::{Mode, Scope, Storage},
+    secret::TokenHash,
+    storage::{Mode, Scope, Storage, UnitOfWork},
 };
 
 const VERSION: u8 = 1;
 const HEADER: usize = 1 + 4 + 24;
-const NAME: &str = "data_keys";
+/// The name under which the key ring is stored.
+pub(crate) const NAME: &str = "data_keys";
+/// Values with made-up key ids make a server read the key ring this often at most.
+const LEARN_EVERY: Duration = Duration::from_secs(1);
 
 /// The key that wraps the data keys: 32 bytes from the host.
 #[derive(Clone)]
@@ -52,6 +59,9 @@ pub struct KeyRing {
     environment: Environment,
     master: MasterKey,
     keys: RwLock<Keys>,
+    /// When an unknown key was last looked for. Who looks holds it, so that the
+    /// others wait for the answer.
+    learned_at: tokio::sync::Mutex<Option<Duration>>,
 }
 
 #[derive(Default)]
@@ -81,6 +91,7 @@ impl KeyRing {
             environment,
             master,
             keys: RwLock::default(),
+            learned_at: tokio::sync::Mutex::default(),
         };
         if !ring.reload(storage).await? {
             // Of servers that start at once, one makes the first key.
@@ -106,6 +117,18 @@ impl KeyRing {
         Ok(stored.is_some())
     }
 
+    /// Whether a value of an installation is its key ring, and if so, that
+    /// `master` opens it: asked of a backup before anything is made of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] when the master key is not the one that wrapped it.
+    pub fn check(name: &str, value: &[u8], master: &MasterKey) -> Result<bool> {
+        if name != NAME {
+            return Ok(false);
+        }
+        ciphers(master, &parse(value)?).map(|_| true)
+    }
+
     /// Reads the stored keys again, for keys that another node made; answers
     /// whether there were any.
     ///
@@ -122,6 +145,37 @@ impl KeyRing {
         Ok(true)
     }
 
+    /// Makes sure that the key that a value was sealed under is known, if there
+    /// is such a key: after another server has rotated, the stored keys are read
+    /// once. It opens a unit of work, so none may be open meanwhile.
+    ///
+    /// # Errors
+    /// * [`ErrorKind::Unavailable`] for an unknown key so soon after the keys
+    ///   were read for another one that nobody knows whether it is there.
+    /// * What the storage says.
+    pub async fn learn(&self, storage: &dyn Storage, sealed: &[u8]) -> Result<()> {
+        let Some(id) = key_id(sealed).filter(|id| !self.knows(*id)) else {
+            return Ok(());
+        };
+        let mut learned_at = self.learned_at.lock().await;
+        if self.knows(id) {
+            return Ok(());
+        }
+        let now = self.environment.running();
+        if learned_at.is_some_and(|at| now.saturating_sub(at) < LEARN_EVERY) {
+            let message = "a value's key is not known yet; try again";
+            return Err(Error::new(ErrorKind::Unavailable, message).retry_in(LEARN_EVERY));
+        }
+        self.reload(storage).await?;
+        *learned_at = Some(now);
+        Ok(())
+    }
+
+    fn knows(&self, id: u32) -> bool {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.ciphers.contains_key(&id)
+    }
+
     /// Makes a new data key, which seals from now on; older ones go on opening.
     ///
     /// # Errors
@@ -133,6 +187,7 @@ impl KeyRing {
     /// Makes a data key, or adopts those that are there if it is to be the first.
     async fn make(&self, storage: &dyn Storage, first: bool) -> Result<()> {
         let mut unit = storage.begin(Scope::Platform, Mode::Write).await?;
+        crate::archive::check_whole(unit.as_mut()).await?;
         let stored = unit.installation().value(NAME).await?;
         if let Some(stored) = stored.as_ref().filter(|_| first) {
             unit.rollback().await?;
@@ -160,21 +215,7 @@ impl KeyRing {
     }
 
     fn adopt(&self, stored: &[StoredKey]) -> Result<()> {
-        let master = cipher(&self.master.0);
-        let mut ciphers = BTreeMap::new();
-        for key in stored {
-            let wrapped = STANDARD.decode(&key.wrapped).map_err(|_| corrupt())?;
-            let opened = Zeroizing::new(
-                decrypt(&master, &wrapped, &wrap_context(key.id)).ok_or_else(|| {
-                    Error::new(
-                        ErrorKind::Corrupt,
-                        "the master key is not the one that this installation's data keys were made with",
-                    )
-                })?,
-            );
-            let bytes: &[u8; 32] = opened.as_slice().try_into().map_err(|_| corrupt())?;
-            ciphers.insert(key.id, cipher(bytes));
-        }
+        let ciphers = ciphers(&self.master, stored)?;
         let active = ciphers.keys().next_back().copied().ok_or_else(corrupt)?;
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         // Of two that read at once, the one with fewer keys must not come last.
@@ -205,12 +246,8 @@ impl KeyRing {
     /// # Errors
     /// [`ErrorKind::Corrupt`] when it was not, was changed, or its key is gone.
     pub fn open_sealed(&self, context: &SealContext<'_>, sealed: &[u8]) -> Result<Vec<u8>> {
-        let (head, body) = sealed.split_at_checked(5).ok_or_else(corrupt)?;
-        let (version, id) = head.split_first().ok_or_else(corrupt)?;
-        let id = u32::from_be_bytes(id.try_into().map_err(|_| corrupt())?);
-        if *version != VERSION {
-            return Err(corrupt());
-        }
+        let id = key_id(sealed).ok_or_else(corrupt)?;
+        let (_, body) = sealed.split_at_checked(5).ok_or_else(corrupt)?;
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let cipher = keys.ciphers.get(&id).ok_or_else(corrupt)?;
         decrypt(cipher, body, &context.bytes()).ok_or_else(corrupt)
@@ -244,6 +281,33 @@ impl SealContext<'_> {
         }
         bytes
     }
+}
+
+/// The stored data keys, opened.
+fn ciphers(master: &MasterKey, stored: &[StoredKey]) -> Result<BTreeMap<u32, XChaCha20Poly1305>> {
+    let master = cipher(&master.0);
+    let mut ciphers = BTreeMap::new();
+    for key in stored {
+        let wrapped = STANDARD.decode(&key.wrapped).map_err(|_| corrupt())?;
+        let opened = Zeroizing::new(
+            decrypt(&master, &wrapped, &wrap_context(key.id)).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Corrupt,
+                    "the master key is not the one that this installation's data keys were made with",
+                )
+            })?,
+        );
+        let bytes: &[u8; 32] = opened.as_slice().try_into().map_err(|_| corrupt())?;
+        ciphers.insert(key.id, cipher(bytes));
+    }
+    Ok(ciphers)
+}
+
+/// The id of the key that a value says it was sealed under.
+fn key_id(sealed: &[u8]) -> Option<u32> {
+    let (version, rest) = sealed.split_first()?;
+    let id = rest.first_chunk::<4>()?;
+    (*version == VERSION).then(|| u32::from_be_bytes(*id))
 }
 
 fn wrap_context(id: u32) -> Vec<u8> {
@@ -282,6 +346,25 @@ fn decrypt(cipher: &XChaCha20Poly1305, body: &[u8], context: &[u8]) -> Option<Ve
         aad: context,
     };
     cipher.decrypt(&XNonce::from(nonce), payload).ok()
+}
+
+/// A fingerprint of each stored data key, the first one's first; none when there
+/// are no keys. That of the first stands for the installation: rotation only adds.
+pub(crate) async fn stored_fingerprints(unit: &mut dyn UnitOfWork) -> Result<Vec<String>> {
+    let stored = unit.installation().value(NAME).await?;
+    stored.map_or_else(|| Ok(Vec::new()), |stored| fingerprints(&stored.value))
+}
+
+/// The same of a stored value.
+pub(crate) fn fingerprints(value: &[u8]) -> Result<Vec<String>> {
+    let mut keys = parse(value)?;
+    keys.sort_by_key(|key| key.id);
+    let fingerprint = |key: &StoredKey| {
+        let id = key.id.to_be_bytes();
+        let parts = [id.as_slice(), key.wrapped.as_bytes()];
+        STANDARD.encode(TokenHash::of_parts(parts).as_bytes())
+    };
+    Ok(keys.iter().map(fingerprint).collect())
 }
 
 fn parse(value: &[u8]) -> Result<Vec<StoredKey>> {

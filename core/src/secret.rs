@@ -105,7 +105,7 @@ impl fmt::Debug for Token {
 
 /// SHA-256 of a high-entropy token or look-up key; it reveals nothing of it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct TokenHash([u8; 32]);
+pub struct TokenHash(#[serde(with = "base64_bytes")] [u8; 32]);
 
 impl TokenHash {
     /// The hash of `text`.
@@ -142,6 +142,29 @@ impl TokenHash {
 impl fmt::Debug for TokenHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[hash]")
+    }
+}
+
+/// Bytes as base64 in a text (RFC 4648 section 4): for `#[serde(with)]`.
+pub(crate) mod base64_bytes {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(
+        bytes: impl AsRef<[u8]>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(crate) fn deserialize<'de, T: TryFrom<Vec<u8>>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = STANDARD
+            .decode(text)
+            .map_err(|_| de::Error::custom("expected bytes in base64"))?;
+        T::try_from(bytes).map_err(|_| de::Error::custom("expected another number of bytes"))
     }
 }
 

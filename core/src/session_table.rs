@@ -3,8 +3,9 @@
 //! An entry remembers the stamp under which it was loaded. Whatever changes a
 //! user or tenant raises that user's or tenant's stamp, so older entries no
 //! longer count and are read again. Changes of other processes arrive through
-//! the storage's change feed; while the feed is unconfirmed for a second,
-//! memory is not trusted and every check reads.
+//! the storage's change feed; what it confirmed may be
+//! [`CONFIRMATION_AGE`] old when it arrives, and together with that memory is
+//! trusted for one second. Then every check reads.
 
 use std::{
     collections::HashMap,
@@ -19,14 +20,17 @@ use jiff::Timestamp;
 use quick_cache::sync::Cache;
 
 use crate::{
+    Environment,
     environment::span_between,
     model::{Grant, Session, SessionId, Tenant, TenantId, User, UserId},
     secret::TokenHash,
-    storage::{Change, Changed, SessionTouch},
+    storage::{CONFIRMATION_AGE, Change, Changed, SessionTouch},
 };
 
-/// For how long memory is trusted after the feed last confirmed it.
-const TRUST: Duration = Duration::from_secs(1);
+/// No change of another node takes longer than this to be in force.
+const BOUND: Duration = Duration::from_secs(1);
+/// For how long memory is trusted after a confirmation arrived.
+const TRUST: Duration = BOUND.saturating_sub(CONFIRMATION_AGE);
 /// Activity is noted at most this often for one session.
 const NOTE_EVERY_MS: i64 = 1_000;
 /// Stamps kept before all entries are forgotten instead.
@@ -49,7 +53,8 @@ pub(crate) struct SessionTable {
     entries: Cache<TokenHash, Arc<Entry>>,
     stamps: RwLock<Stamps>,
     clock: AtomicU64,
-    confirmed_at: AtomicI64,
+    /// When the feed last confirmed, by the clock and by the time that has run.
+    confirmed: RwLock<Option<(Timestamp, Duration)>>,
     touched: Mutex<HashMap<SessionId, SessionTouch>>,
 }
 
@@ -81,18 +86,19 @@ impl SessionTable {
             entries: Cache::new(capacity),
             stamps: RwLock::default(),
             clock: AtomicU64::new(1),
-            confirmed_at: AtomicI64::new(i64::MIN),
+            confirmed: RwLock::default(),
             touched: Mutex::default(),
         }
     }
 
     /// Looks a token up and notes that its session was used.
-    pub(crate) fn look_up(&self, token: &TokenHash, now: Timestamp) -> Lookup {
+    pub(crate) fn look_up(&self, token: &TokenHash, environment: &Environment) -> Lookup {
+        let now = environment.now();
         let stamp = self.clock.load(Ordering::SeqCst);
         let Some(entry) = self.entries.get(token) else {
             return Lookup::Read(stamp);
         };
-        if !self.is_trusted(now) || !self.is_current(&entry) {
+        if !self.is_trusted(now, environment.running()) || !self.is_current(&entry) {
             return Lookup::Read(stamp);
         }
         let session = &entry.checked.session;
@@ -150,10 +156,13 @@ impl SessionTable {
         entry.max(touched.get(&id).map(|touch| touch.at))
     }
 
-    /// Takes the activity noted since the last call.
+    /// Takes the activity noted since the last call, in the order in which rows
+    /// are taken.
     pub(crate) fn take_touched(&self) -> Vec<SessionTouch> {
         let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *touched).into_values().collect()
+        let mut touches: Vec<_> = std::mem::take(&mut *touched).into_values().collect();
+        touches.sort_unstable_by_key(|touch| (touch.tenant, touch.id));
+        touches
     }
 
     /// Gives noted activity back that could not be stored.
@@ -196,19 +205,33 @@ impl SessionTable {
             ..Stamps::default()
         };
         self.entries.clear();
-        self.confirmed_at.store(i64::MIN, Ordering::SeqCst);
+        drop(stamps);
+        self.set_confirmed(None);
     }
 
     /// The feed is sure that nothing was missed so far.
-    pub(crate) fn confirm(&self, now: Timestamp) {
-        self.confirmed_at
-            .store(now.as_millisecond(), Ordering::SeqCst);
+    pub(crate) fn confirm(&self, environment: &Environment) {
+        self.set_confirmed(Some((environment.now(), environment.running())));
     }
 
-    fn is_trusted(&self, now: Timestamp) -> bool {
-        let confirmed = self.confirmed_at.load(Ordering::SeqCst);
-        Timestamp::from_millisecond(confirmed)
-            .is_ok_and(|confirmed| confirmed <= now && span_between(confirmed, now) <= TRUST)
+    fn set_confirmed(&self, confirmed: Option<(Timestamp, Duration)>) {
+        *self
+            .confirmed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = confirmed;
+    }
+
+    /// A clock that is set back does not prolong the trust, since the running
+    /// time goes on; nor does a machine that slept, during which only the clock
+    /// went on.
+    fn is_trusted(&self, now: Timestamp, running: Duration) -> bool {
+        let confirmed = *self
+            .confirmed
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        confirmed.is_some_and(|(at, then)| {
+            at <= now && span_between(at, now) <= TRUST && running.saturating_sub(then) <= TRUST
+        })
     }
 
     fn is_current(&self, entry: &Entry) -> bool {

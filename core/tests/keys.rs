@@ -1,16 +1,18 @@
 //! The key ring.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gatelodge_core::{
     Environment, ErrorKind, Result,
+    engine::{Progress, Reply},
     environment::{ManualClock, SeededRandom},
     seal::{KeyRing, MasterKey, SealContext},
+    storage::{Mode, Scope, Storage as _},
 };
 use gatelodge_storage_suite::memory::MemoryStorage;
 use jiff::Timestamp;
 
-use crate::support::kind;
+use crate::support::{Browser, World, fields, kind};
 
 async fn ring(storage: &MemoryStorage, master: u8, seed: u64) -> Result<KeyRing> {
     let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
@@ -172,4 +174,95 @@ async fn keys_are_not_shown() {
     let ring = ring(&MemoryStorage::new(), 1, 1).await.unwrap();
     assert_eq!(format!("{ring:?}"), "KeyRing");
     assert_eq!(format!("{:?}", MasterKey::new([1; 32])), "MasterKey");
+}
+
+/// R16: a node goes on with what another one sealed under a key that it made.
+#[tokio::test]
+async fn a_flow_goes_on_at_a_node_that_does_not_know_the_newest_key() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let node = world.another_node().await;
+    let keys = world.platform.keys();
+    keys.rotate(world.storage.as_ref()).await.unwrap();
+    world.user(&acme, "ada", "ada's word").await;
+    let browser = Browser::at_tenant(&world, &acme).await;
+    let seen = node.sign_in().view(&browser.handle, &browser.client).await;
+    assert_eq!(seen.unwrap().id, browser.view.id);
+
+    // A second rotation, right after the first was learned.
+    world.pass(Duration::from_secs(1));
+    keys.rotate(world.storage.as_ref()).await.unwrap();
+    world.user(&acme, "bob", "bob's word").await;
+    let values = [("user_name", "bob"), ("password", "bob's word")];
+    let reply = Reply {
+        step: None,
+        provider: "password".to_owned(),
+        answer: fields(&values),
+        device: None,
+    };
+    let sign_in = node.sign_in();
+    let answered = sign_in.answer(&browser.handle, reply, &browser.client);
+    assert!(matches!(answered.await.unwrap(), Progress::Complete(_)));
+}
+
+#[tokio::test]
+async fn made_up_keys_make_a_node_look_once_a_second() {
+    let world = World::new().await;
+    let context = at("cursor", &[]);
+    let open = async |key: u8| {
+        let sealed = [[1, 0, 0, 0, key].as_slice(), &[0; 40]].concat();
+        kind(world.platform.open_sealed(&context, &sealed).await)
+    };
+    for _ in 0..3 {
+        let begun = world.storage.begun();
+        assert_eq!(open(99).await, ErrorKind::Corrupt, "it was looked for");
+        for key in 100..120 {
+            assert_eq!(open(key).await, ErrorKind::Unavailable, "nobody knows");
+        }
+        assert_eq!(open(1).await, ErrorKind::Corrupt, "a key that is known");
+        assert_eq!(world.storage.begun(), begun + 1);
+        world.pass(Duration::from_secs(1));
+    }
+}
+
+#[tokio::test]
+async fn whoever_meets_a_new_key_at_once_waits_for_one_look() {
+    let world = World::new().await;
+    let node = world.another_node().await;
+    let keys = world.platform.keys();
+    keys.rotate(world.storage.as_ref()).await.unwrap();
+    let context = at("record", &[]);
+    let sealed = keys.seal(&context, b"new").unwrap();
+    let begun = world.storage.begun();
+    let looks = (0..20).map(|_| node.open_sealed(&context, &sealed));
+    for opened in futures_util::future::join_all(looks).await {
+        assert_eq!(opened.unwrap(), b"new");
+    }
+    assert_eq!(world.storage.begun(), begun + 1);
+}
+
+#[tokio::test]
+async fn tidying_up_learns_new_keys() {
+    let world = World::new().await;
+    let node = world.another_node().await;
+    let keys = world.platform.keys();
+    keys.rotate(world.storage.as_ref()).await.unwrap();
+    node.tidy().await.unwrap();
+    let context = at("cursor", &[]);
+    let sealed = keys.seal(&context, b"new").unwrap();
+    assert_eq!(node.keys().open_sealed(&context, &sealed).unwrap(), b"new");
+}
+
+#[tokio::test]
+async fn a_stored_key_ring_tells_whether_a_master_key_opens_it() {
+    let storage = MemoryStorage::new();
+    ring(&storage, 1, 1).await.unwrap();
+    let mut unit = storage.begin(Scope::Platform, Mode::Read).await.unwrap();
+    let stored = unit.installation().value("data_keys").await.unwrap();
+    let value = stored.unwrap().value;
+    let master = |byte| MasterKey::new([byte; 32]);
+    assert!(KeyRing::check("data_keys", &value, &master(1)).unwrap());
+    assert!(KeyRing::check("data_keys", &value, &master(2)).is_err());
+    assert!(KeyRing::check("data_keys", b"[]x", &master(1)).is_err());
+    assert!(!KeyRing::check("set_up", &value, &master(2)).unwrap());
 }

@@ -10,7 +10,9 @@
 )]
 
 mod administrators;
+mod archive;
 mod audit;
+mod backups;
 mod duties;
 mod enrol;
 mod flows;
@@ -21,6 +23,7 @@ mod limits;
 mod link;
 mod model;
 mod providers;
+mod races;
 mod redirect;
 mod second_factor;
 mod session_memory;

@@ -9,7 +9,7 @@ use super::{
     flow::{self, Candidate, FlowProof, FlowTenant, Found, Phase},
     outstanding::{Next, changeable, outstanding},
     sign_up::name_taken,
-    start::ensure_open,
+    start::{ensure_open, ensure_registration},
     view::{TENANT, view},
 };
 use crate::{
@@ -140,10 +140,10 @@ impl Attempt<'_> {
         flow.go_to(self.platform.environment(), Phase::Tenant);
         let binding = flow.rebind(self.platform.environment());
         let mut unit = self.platform.write(Scope::Platform).await?;
-        self.found.version = flow::save(self.platform, unit.as_mut(), &self.found).await?;
         if let Some(lanes) = &self.lanes {
-            lanes.succeed(unit.as_mut(), self.platform.limits()).await?;
+            lanes.succeed(unit.as_mut()).await?;
         }
+        self.found.version = flow::save(self.platform, unit.as_mut(), &self.found).await?;
         unit.commit().await?;
         Ok(Progress::Next {
             view: view(self.platform, &self.found),
@@ -189,6 +189,11 @@ impl Attempt<'_> {
                 self.found = before;
                 return self.refuse(reason).await;
             }
+            Ok(Written::Lost) => {
+                unit.rollback().await?;
+                self.found = before;
+                return self.ask_again().await;
+            }
             Ok(Written::NameTaken) => {
                 unit.rollback().await?;
                 self.found = before;
@@ -230,10 +235,14 @@ impl Attempt<'_> {
         write: Write,
         effects: Vec<Effect>,
     ) -> Result<Written> {
-        let Some(tenant) = unit.tenants().by_id(tenant_id).await? else {
+        // Held before anything is decided: a lock or a deletion comes before this
+        // sign-in, or ends what it began.
+        let Some(tenant) = unit.tenants().hold(tenant_id).await? else {
             return Ok(Written::Refuse("tenant_gone"));
         };
         if let Write::NewAccount(user, _) = &write {
+            let settings = self.platform.effective_settings(unit, tenant_id).await?;
+            ensure_registration(&settings)?;
             match unit.users().create(user).await {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     return Ok(Written::NameTaken);
@@ -258,18 +267,22 @@ impl Attempt<'_> {
         }
         let place = (tenant_id, Some(user_id));
         match apply_effects(self.platform, unit, &self.configured.id, place, &effects).await {
-            Err(error) if is_lost_effect(&error) => return Ok(Written::Refuse("used_up")),
+            Err(error) if is_lost_effect(&error) => return Ok(Written::Lost),
             other => other?,
         }
         if let Some(lanes) = &self.lanes {
-            lanes.succeed(unit, self.platform.limits()).await?;
+            lanes.succeed(unit).await?;
         }
-        let user = self.record(unit, &tenant, user, write).await?;
+        let user = match self.record(unit, &tenant, user, write).await? {
+            Some(user) => user,
+            None => return Ok(Written::Refuse("session_over")),
+        };
         self.go_on(unit, tenant, user).await
     }
 
     /// Whether the session that the flow was begun in is still there. A change
-    /// that this very flow made ended it too.
+    /// that this very flow made ended it too. Whoever ends it in this unit looks
+    /// once more, since it may be ended meanwhile.
     async fn session_goes_on(&self, unit: &mut dyn UnitOfWork) -> Result<bool> {
         let flow = &self.found.flow;
         let Some(id) = flow.session else {
@@ -284,14 +297,15 @@ impl Attempt<'_> {
         }))
     }
 
-    /// Notes in flow, user and audit log what was proven or set up.
+    /// Notes in flow, user and audit log what was proven or set up; `None` when
+    /// the session that it was asked for in has ended meanwhile.
     async fn record(
         &mut self,
         unit: &mut dyn UnitOfWork,
         tenant: &Tenant,
         mut user: User,
         write: Write,
-    ) -> Result<User> {
+    ) -> Result<Option<User>> {
         let caller = self.caller(tenant.id, user.id);
         let platform = self.platform;
         let event = |action: &str| {
@@ -325,13 +339,16 @@ impl Attempt<'_> {
                 flow.set_up.push(self.configured.id.clone());
                 user.credential_epoch += 1;
                 user = unit.users().update(&user).await?;
+                // A new credential has no wrong answers behind it.
+                Lanes::forget(unit, (tenant.id, user.id), [&self.configured.id]).await?;
                 let all = SessionFilter {
                     user: Some(user.id),
                     ..SessionFilter::default()
                 };
                 end_sessions(platform, unit, &all, EndReason::CredentialChanged).await?;
-                // A new credential has no wrong answers behind it.
-                Lanes::forget(unit, (tenant.id, user.id), &self.configured.id).await?;
+                if !self.session_goes_on(unit).await? {
+                    return Ok(None);
+                }
                 self.changes.push(Change {
                     tenant: tenant.id,
                     what: Changed::User(user.id),
@@ -339,9 +356,9 @@ impl Attempt<'_> {
                 event
             }
         };
-        flow.epoch = Some(user.credential_epoch);
+        self.found.flow.epoch = Some(user.credential_epoch);
         unit.audit().append(&event).await?;
-        Ok(user)
+        Ok(Some(user))
     }
 
     fn caller(&self, tenant: TenantId, user: UserId) -> Caller {
@@ -392,7 +409,10 @@ impl Attempt<'_> {
                 at: platform.now(),
                 reason: EndReason::Replaced,
             };
-            unit.sessions().end(old, end).await?;
+            // What was set up in this flow ended it already.
+            if !unit.sessions().end(old, end).await? && flow.set_up.is_empty() {
+                return Ok(Written::Refuse("session_over"));
+            }
             self.changes.push(Change {
                 tenant: tenant.id,
                 what: Changed::Session(old),
@@ -434,6 +454,8 @@ enum Written {
     Next(Option<crate::secret::Token>),
     Complete(Box<Completed>),
     Refuse(&'static str),
+    /// What the provider's effects refer to has changed since it looked.
+    Lost,
     NameTaken,
 }
 
@@ -477,6 +499,7 @@ impl SignIn<'_> {
             device: reply.device,
             claimed: Claimed::Nobody { tenant: None },
             lanes: None,
+            again: None,
             changes: Vec::new(),
         };
         // The proof is taken out and written again with its account.

@@ -14,7 +14,7 @@ use crate::{
     Error, Platform, Result,
     environment::later,
     limits::Lanes,
-    model::{ClientFacts, Tenant, User},
+    model::{ClientFacts, Tenant, TenantId, User},
     platform::{AuditEventExt, sign_in_obstacle},
     provider::{Answer, Configured, FieldError, FieldKind, Form, State, Step, Turn},
     secret::{Secret, Token},
@@ -34,6 +34,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) device: Option<Secret>,
     pub(crate) claimed: Claimed,
     pub(crate) lanes: Option<Lanes>,
+    /// The answer, as long as the provider may be asked once more about it.
+    pub(crate) again: Option<Answer>,
     /// What this node's memory has to forget once it is committed.
     pub(crate) changes: Vec<Change>,
 }
@@ -62,6 +64,7 @@ impl SignIn<'_> {
             return Err(flow::not_current());
         }
         ensure_open(self.0, &mut found, client).await?;
+        device::learn_key(self.0, reply.device.as_ref()).await;
         if found.flow.phase == Phase::Tenant {
             return self.choose_tenant(found, reply, client).await;
         }
@@ -81,6 +84,7 @@ impl SignIn<'_> {
             device: reply.device,
             claimed: Claimed::Nobody { tenant: None },
             lanes: None,
+            again: None,
             changes: Vec::new(),
         };
         attempt.take(reply.answer).await
@@ -201,21 +205,34 @@ impl Attempt<'_> {
         if counts {
             self.reserve().await?;
         }
-        let state = self.open_offer()?.state.clone();
-        let oauth_state = Token::generate(self.platform.environment());
-        let turn = self.resume(state, answer, &oauth_state).await;
-        let turn = match turn {
-            Ok(turn) => turn,
-            Err(error) => {
-                self.refund().await?;
-                return Err(error);
-            }
-        };
+        self.again = counts.then(|| answer.clone());
         let floor = u64::from(self.configured.description.refusal_floor_ms.min(10_000));
         let hold_until = (floor > 0).then(|| later(begun, Duration::from_millis(floor)));
-        match self.follow(turn, oauth_state).await? {
+        match self.ask_provider(answer).await? {
             Progress::Refused { view, .. } => Ok(Progress::Refused { view, hold_until }),
             other => Ok(other),
+        }
+    }
+
+    async fn ask_provider(mut self, answer: Answer) -> Result<Progress> {
+        let state = self.open_offer()?.state.clone();
+        let oauth_state = Token::generate(self.platform.environment());
+        match self.resume(state, answer, &oauth_state).await {
+            Ok(turn) => self.follow(turn, oauth_state).await,
+            Err(error) => {
+                self.refund().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// What the provider wanted changed was changed by another answer meanwhile.
+    /// It looks once more: a password that another sign-in has just hashed anew
+    /// is right all the same, a code that was used up is not.
+    pub(crate) async fn ask_again(mut self) -> Result<Progress> {
+        match self.again.take() {
+            Some(answer) => Box::pin(self.ask_provider(answer)).await,
+            None => self.refuse("used_up").await,
         }
     }
 
@@ -280,14 +297,8 @@ impl Attempt<'_> {
             .tenant_id()
             .map_or(Scope::Platform, Scope::Tenant);
         let mut unit = self.platform.write(scope).await?;
-        let effective = !effects.is_empty() && self.may_have_effects(unit.as_mut()).await?;
-        if let (Scope::Tenant(tenant), true) = (scope, effective) {
-            let user = self.subject().map(|(_, user)| user.id);
-            let place = (tenant, user);
-            let provider = &self.configured.id;
-            let applied =
-                apply_effects(self.platform, unit.as_mut(), provider, place, &effects).await;
-            match applied {
+        if let (Scope::Tenant(tenant), false) = (scope, effects.is_empty()) {
+            match self.early_effects(unit.as_mut(), tenant, &effects).await {
                 Err(error) if is_lost_effect(&error) => {
                     unit.rollback().await?;
                     self.found = before;
@@ -308,13 +319,38 @@ impl Attempt<'_> {
         })
     }
 
+    /// Applies a step's effects before anything is proven, if it may have any.
+    async fn early_effects(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        tenant: TenantId,
+        effects: &[crate::provider::Effect],
+    ) -> Result<()> {
+        if !self.may_have_effects(unit).await? {
+            return Ok(());
+        }
+        let place = (tenant, self.subject().map(|(_, user)| user.id));
+        apply_effects(self.platform, unit, &self.configured.id, place, effects).await
+    }
+
     /// Whether a step's effects are applied before anything is proven: not for a
     /// decoy, nor for somebody who may not sign in. Nobody can tell from the answer.
     async fn may_have_effects(&self, unit: &mut dyn UnitOfWork) -> Result<bool> {
         match &self.claimed {
             Claimed::User(found) => {
+                let Some(tenant) = unit.tenants().hold(found.0.id).await? else {
+                    return Ok(false);
+                };
+                // Looked for first: an error would leave the unit unusable.
+                if unit.users().by_id(found.1.id).await?.is_none() {
+                    return Ok(false);
+                }
+                unit.users().lock_row(found.1.id).await?;
+                let Some(user) = unit.users().by_id(found.1.id).await? else {
+                    return Ok(false);
+                };
                 let now = self.platform.now();
-                let obstacle = sign_in_obstacle(unit, &found.0, &found.1, now).await?;
+                let obstacle = sign_in_obstacle(unit, &tenant, &user, now).await?;
                 Ok(obstacle.is_none())
             }
             Claimed::Decoy { .. } => Ok(false),

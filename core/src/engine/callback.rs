@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Claimed, Progress, SignIn,
     answer::Attempt,
+    device,
     flow::{self, FlowHandle, Found, Transport},
 };
 use crate::{
@@ -36,13 +37,7 @@ impl SignIn<'_> {
     /// # Errors
     /// [`crate::ErrorKind::NotFound`] when the `state` leads nowhere.
     pub async fn callback_flow(&self, state: &Secret) -> Result<String> {
-        let hash = state_hash(state);
-        let mut unit = self.0.read(Scope::Platform).await?;
-        let stored = unit.flows().by_handle(&hash).await?;
-        unit.rollback().await?;
-        let stored = stored.filter(|stored| self.0.now() < stored.expires_at);
-        let stored = stored.ok_or_else(flow::gone)?;
-        Ok(open(self.0, &hash, &stored)?.flow)
+        Ok(pointer(self.0, &state_hash(state)).await?.flow)
     }
 
     /// Takes the parameters that a third party sent the browser back with.
@@ -61,20 +56,20 @@ impl SignIn<'_> {
         let state = parameters.get("state").ok_or_else(flow::gone)?;
         let hash = state_hash(state);
         let found = flow::find(self.0, handle).await?;
-        let mut unit = self.0.write(Scope::Platform).await?;
-        let stored = unit.flows().by_handle(&hash).await?;
-        let stored = stored.filter(|stored| self.0.now() < stored.expires_at);
-        let pointer = open(self.0, &hash, &stored.ok_or_else(flow::gone)?)?;
+        let pointer = pointer(self.0, &hash).await?;
         let fits = pointer.provider == *connection
             && pointer.flow == handle.id
             && pointer.step == found.flow.step;
         if !fits {
             return Err(flow::gone());
         }
+        // A pointer never changes: whoever removes it is the one who follows it.
+        let mut unit = self.0.write(Scope::Platform).await?;
         if !unit.flows().delete(&hash).await? {
             return Err(flow::gone());
         }
         unit.commit().await?;
+        device::learn_key(self.0, device.as_ref()).await;
         let attempt = self.attempt(found, connection, client, device)?;
         attempt.callback(parameters).await
     }
@@ -101,6 +96,7 @@ impl SignIn<'_> {
             device,
             claimed: Claimed::Nobody { tenant: None },
             lanes: None,
+            again: None,
             changes: Vec::new(),
         })
     }
@@ -150,10 +146,15 @@ pub(crate) async fn remember(
         .await
 }
 
-fn open(platform: &Platform, hash: &TokenHash, stored: &StoredFlow) -> Result<Pointer> {
+async fn pointer(platform: &Platform, hash: &TokenHash) -> Result<Pointer> {
+    let mut unit = platform.read(Scope::Platform).await?;
+    let stored = unit.flows().by_handle(hash).await?;
+    unit.rollback().await?;
+    let stored = stored.filter(|stored| platform.now() < stored.expires_at);
+    let stored = stored.ok_or_else(flow::gone)?;
     let plain = platform
-        .keys()
-        .open_sealed(&context(&[hash.as_bytes()]), &stored.sealed)?;
+        .open_sealed(&context(&[hash.as_bytes()]), &stored.sealed)
+        .await?;
     serde_json::from_slice(&plain).map_err(|_| flow::gone())
 }
 

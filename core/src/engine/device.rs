@@ -24,6 +24,17 @@ struct Note {
     accounts: Vec<(TenantId, UserId)>,
 }
 
+/// Learns the key that another server may have sealed the note under. A note
+/// that cannot be read is none.
+pub(crate) async fn learn_key(platform: &Platform, device: Option<&Secret>) {
+    if let Some(sealed) = device.and_then(sealed) {
+        let learned = platform.keys().learn(platform.storage(), &sealed).await;
+        if let Err(error) = learned {
+            tracing::debug!(?error, "a browser's note is not read");
+        }
+    }
+}
+
 /// The browser's lane for an account, if it signed in to it before.
 pub(crate) fn lane(
     platform: &Platform,
@@ -58,10 +69,14 @@ pub(crate) fn note(
 }
 
 fn open(platform: &Platform, device: &Secret) -> Option<Note> {
+    let sealed = sealed(device)?;
+    let plain = platform.keys().open_sealed(&CONTEXT, &sealed).ok()?;
+    serde_json::from_slice(&plain).ok()
+}
+
+fn sealed(device: &Secret) -> Option<Vec<u8>> {
     if device.len() > 2_048 {
         return None;
     }
-    let sealed = URL_SAFE_NO_PAD.decode(device.expose()).ok()?;
-    let plain = platform.keys().open_sealed(&CONTEXT, &sealed).ok()?;
-    serde_json::from_slice(&plain).ok()
+    URL_SAFE_NO_PAD.decode(device.expose()).ok()
 }

@@ -282,7 +282,7 @@ pub(crate) async fn find(platform: &Platform, handle: &FlowHandle) -> Result<Fou
     unit.rollback().await?;
     let stored = stored.filter(|stored| platform.now() < stored.expires_at);
     let stored = stored.ok_or_else(gone)?;
-    let flow = open(platform, &hash, &stored)?;
+    let flow = open(platform, &hash, &stored).await?;
     let bound = match (&flow.binding, &handle.binding) {
         (None, _) => true,
         (Some(hash), Some(token)) => hash.matches(&token.hash()),
@@ -296,6 +296,24 @@ pub(crate) async fn find(platform: &Platform, handle: &FlowHandle) -> Result<Fou
         handle: hash,
         version: stored.version,
         flow,
+    })
+}
+
+/// The flow as another request left it, which is allowed to have opened the
+/// same step and nothing else.
+pub(crate) async fn opened_meanwhile(platform: &Platform, found: &Found) -> Result<Found> {
+    let mut unit = platform.read(Scope::Platform).await?;
+    let stored = unit.flows().by_handle(&found.handle).await?;
+    unit.rollback().await?;
+    let stored = stored.ok_or_else(gone)?;
+    let flow = open(platform, &found.handle, &stored).await?;
+    if flow.step != found.flow.step || flow.active != found.flow.active {
+        return Err(not_current());
+    }
+    Ok(Found {
+        version: stored.version,
+        flow,
+        ..found.clone()
     })
 }
 
@@ -354,13 +372,13 @@ fn seal(platform: &Platform, handle: &TokenHash, flow: &Flow) -> Result<Vec<u8>>
     platform.keys().seal(&context, &plain)
 }
 
-fn open(platform: &Platform, handle: &TokenHash, stored: &StoredFlow) -> Result<Flow> {
+async fn open(platform: &Platform, handle: &TokenHash, stored: &StoredFlow) -> Result<Flow> {
     let place: &[&[u8]] = &[handle.as_bytes()];
     let context = SealContext {
         purpose: PURPOSE,
         place,
     };
-    let plain = platform.keys().open_sealed(&context, &stored.sealed)?;
+    let plain = platform.open_sealed(&context, &stored.sealed).await?;
     serde_json::from_slice(&plain)
         .map_err(|e| Error::new(ErrorKind::Corrupt, "a flow cannot be read").because(e))
 }

@@ -161,8 +161,19 @@ pub(crate) async fn ensure_open(
         return Ok(());
     }
     let mut unit = platform.write(Scope::Platform).await?;
-    found.version = flow::save(platform, unit.as_mut(), found).await?;
-    unit.commit().await
+    match flow::save(platform, unit.as_mut(), found).await {
+        Ok(version) => {
+            found.version = version;
+            unit.commit().await
+        }
+        // Two requests opened the step at once: what the first one stored counts.
+        Err(error) if error.kind() == ErrorKind::Conflict => {
+            unit.rollback().await?;
+            *found = flow::opened_meanwhile(platform, found).await?;
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Asks the providers of a phase what they show first. One that fails is left

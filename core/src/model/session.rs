@@ -139,16 +139,19 @@ pub enum EndReason {
     Locked,
     /// A credential was changed.
     CredentialChanged,
+    /// It was open when the backup was made from which its row was restored.
+    Restored,
 }
 
 impl EndReason {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::SignedOut,
         Self::TimedOut,
         Self::Replaced,
         Self::Revoked,
         Self::Locked,
         Self::CredentialChanged,
+        Self::Restored,
     ];
 
     /// Its stable name.
@@ -160,6 +163,7 @@ impl EndReason {
             Self::Revoked => "revoked",
             Self::Locked => "locked",
             Self::CredentialChanged => "credential_changed",
+            Self::Restored => "restored",
         }
     }
 

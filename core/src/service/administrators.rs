@@ -5,9 +5,12 @@
 //! carried into the unit that makes the change: had anybody else changed the
 //! administrators meanwhile, the marker's version would differ and the change
 //! is a conflict.
+//!
+//! Who becomes an administrator does not touch the marker, but holds the own
+//! tenant's and user's rows, which the units that shut somebody out take first.
 
 use crate::{
-    Error, Platform, Result,
+    Error, ErrorKind, Platform, Result,
     model::{Grant, TenantId, UserId},
     platform::sign_in_obstacle,
     storage::{Scope, UnitOfWork},
@@ -70,7 +73,7 @@ impl Remaining {
         Ok(())
     }
 
-    /// The same for a whole tenant, in a platform unit.
+    /// The same for a whole tenant, in a platform unit. The tenant's row must be held.
     pub(crate) async fn confirm_tenant(
         self,
         unit: &mut dyn UnitOfWork,
@@ -86,7 +89,11 @@ impl Remaining {
     /// Holds the proof in a platform unit that is about to make the change.
     pub(crate) async fn hold(self, unit: &mut dyn UnitOfWork) -> Result<()> {
         if let Some(version) = self.marker {
-            unit.installation().put(MARKER, b"", version).await?;
+            let put = unit.installation().put(MARKER, b"", version).await;
+            put.map_err(|error| match error.kind() {
+                ErrorKind::Conflict => Error::stale("list of administrators"),
+                _ => error,
+            })?;
         }
         Ok(())
     }

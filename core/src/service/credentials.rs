@@ -116,16 +116,14 @@ impl<'a> ProviderCall<'a> {
         self.facts.tenant.as_ref().map(|tenant| tenant.id)
     }
 
-    fn open(&self, tenant: TenantId, record: &Record) -> Result<KeptRecord> {
+    async fn open(&self, tenant: TenantId, record: &Record) -> Result<KeptRecord> {
         let (tenant, id) = (tenant.as_uuid(), record.id.as_uuid());
         let place = record_place(&tenant, &record.provider, &id);
-        let data = self.platform.keys().open_sealed(
-            &SealContext {
-                purpose: RECORD,
-                place: &place,
-            },
-            &record.sealed,
-        )?;
+        let context = SealContext {
+            purpose: RECORD,
+            place: &place,
+        };
+        let data = self.platform.open_sealed(&context, &record.sealed).await?;
         Ok(KeptRecord {
             id: record.id,
             user: record.user,
@@ -155,11 +153,13 @@ impl Services for ProviderCall<'_> {
             .by_user(&self.facts.provider, subject.id)
             .await?;
         unit.rollback().await?;
-        records
-            .iter()
-            .filter(|record| self.real_subject && !record.is_expired_at(self.facts.now))
-            .map(|record| self.open(tenant, record))
-            .collect()
+        let mut kept = Vec::new();
+        for record in records {
+            if self.real_subject && !record.is_expired_at(self.facts.now) {
+                kept.push(self.open(tenant, &record).await?);
+            }
+        }
+        Ok(kept)
     }
 
     async fn record_by_key(&self, key: &str) -> Result<Option<KeptRecord>> {
@@ -172,10 +172,10 @@ impl Services for ProviderCall<'_> {
             .by_key(&self.facts.provider, &TokenHash::of(key))
             .await?;
         unit.rollback().await?;
-        record
-            .filter(|record| !record.is_expired_at(self.facts.now))
-            .map(|record| self.open(tenant, &record))
-            .transpose()
+        match record.filter(|record| !record.is_expired_at(self.facts.now)) {
+            Some(record) => self.open(tenant, &record).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn fetch(&self, _request: HttpRequest) -> Result<HttpResponse> {

@@ -6,6 +6,7 @@
 mod accounts;
 mod administrators;
 mod audit;
+mod backups;
 mod credentials;
 mod sessions;
 mod setup;
@@ -14,6 +15,7 @@ mod users;
 
 pub use accounts::{Accounts, SignInMethod};
 pub use audit::AuditLog;
+pub use backups::{BackupSchedule, BackupTurn, Backups, MadeBackup};
 pub use sessions::Sessions;
 pub use setup::{FirstAdministrator, SetUp};
 pub use tenants::{DeleteTenant, NewTenant, TenantPatch, TenantRef, Tenants};

@@ -33,7 +33,7 @@ impl<'a> Sessions<'a> {
     pub async fn check(&self, token: &Token) -> Result<Option<Arc<CheckedSession>>> {
         let now = self.0.now();
         let hash = token.hash();
-        let stamp = match self.0.table().look_up(&hash, now) {
+        let stamp = match self.0.table().look_up(&hash, self.0.environment()) {
             Lookup::Valid(checked) => return Ok(Some(checked)),
             Lookup::Read(stamp) => stamp,
         };
@@ -192,7 +192,7 @@ impl<'a> Sessions<'a> {
     pub async fn end_own_others(&self, caller: &Caller) -> Result<u64> {
         let (tenant, user) = self.own_account(caller)?;
         let except = caller.signed_in().map(|user| user.session);
-        self.end_matching(caller, tenant, Some(user), except).await
+        self.end_matching(caller, tenant, user, except).await
     }
 
     /// Ends all sessions of a user; answers how many.
@@ -216,30 +216,32 @@ impl<'a> Sessions<'a> {
         }
         let resource = Resource::user(tenant, user).with_grants(grants);
         self.0.authorise(caller, action::SESSION_END, &resource)?;
-        self.end_matching(caller, tenant, Some(user), None).await
+        self.end_matching(caller, tenant, user, None).await
     }
 
     async fn end_matching(
         &self,
         caller: &Caller,
         tenant: TenantId,
-        user: Option<UserId>,
+        user: UserId,
         except: Option<SessionId>,
     ) -> Result<u64> {
         let filter = SessionFilter {
-            user,
+            user: Some(user),
             valid_at: None,
             except,
         };
         let mut unit = self.0.write(Scope::Tenant(tenant)).await?;
+        // A sign-in under way comes before this, and ends with the others.
+        let held = unit.tenants().hold(tenant).await?;
+        held.ok_or_else(|| Error::not_found("user"))?;
+        unit.users().lock_row(user).await?;
         let ended = end_sessions(self.0, unit.as_mut(), &filter, EndReason::Revoked).await?;
-        let mut event = self.0.event(caller, Some(tenant), "session.end");
-        if let Some(user) = user {
-            event = event.about(user);
-        }
-        event = event.changing("sessions", Some(ended.to_string()), Some("0".to_owned()));
+        let event = self.0.event(caller, Some(tenant), "session.end");
+        let event = event.about(user);
+        let event = event.changing("sessions", Some(ended.to_string()), Some("0".to_owned()));
         unit.audit().append(&event).await?;
-        let what = user.map_or(Changed::Tenant, Changed::User);
+        let what = Changed::User(user);
         self.0.commit(unit, &[Change { tenant, what }]).await?;
         Ok(ended)
     }
@@ -370,9 +372,10 @@ async fn make_room(
     }
     let mut sessions = unit.sessions().list(&filter, Page::first(10_000)).await?;
     sessions.sort_by_key(|session| (session.last_active_at, session.id));
+    sessions.truncate(usize::try_from(over).unwrap_or(usize::MAX));
+    sessions.sort_by_key(|session| session.id);
     let mut changes = Vec::new();
-    let count = usize::try_from(over).unwrap_or(usize::MAX);
-    for session in sessions.iter().take(count) {
+    for session in &sessions {
         let end = SessionEnd {
             at: now,
             reason: EndReason::Replaced,

@@ -63,26 +63,13 @@ impl<'a> SetUp<'a> {
     /// # Errors
     /// What the storage says.
     pub async fn prepare(&self) -> Result<Option<Token>> {
-        let mut unit = self.0.write(Scope::Platform).await?;
-        let stored = unit.installation().value(NAME).await?;
-        let (state, version) = match &stored {
-            None => (None, 0),
-            Some(stored) => (Some(parse(&stored.value)?), stored.version),
-        };
-        if matches!(state, Some(State::Done {})) {
-            unit.rollback().await?;
-            return Ok(None);
-        }
         let token = Token::generate(self.0.environment());
         let pending = State::Pending {
             token: token.hash(),
             expires_at: later(self.0.now(), LIFETIME),
         };
-        unit.installation()
-            .put(NAME, &encode(&pending)?, version)
-            .await?;
-        unit.commit().await?;
-        Ok(Some(token))
+        let is_pending = self.settle(&pending).await?;
+        Ok(is_pending.then_some(token))
     }
 
     /// Declares the set-up done without a link, for an installation whose first
@@ -91,13 +78,35 @@ impl<'a> SetUp<'a> {
     /// # Errors
     /// What the storage says.
     pub async fn skip(&self) -> Result<()> {
+        self.settle(&State::Done {}).await.map(|_| ())
+    }
+
+    /// Stores the state, unless the set-up is done; answers whether it was not.
+    /// Of servers that start at once, all get their turn.
+    async fn settle(&self, state: &State) -> Result<bool> {
+        const TURNS: u32 = 20;
+        for turn in 1.. {
+            match self.try_settle(state).await {
+                Err(error) if error.kind() == ErrorKind::Conflict && turn < TURNS => {}
+                settled => return settled,
+            }
+        }
+        Err(Error::internal("there is always a next turn"))
+    }
+
+    async fn try_settle(&self, state: &State) -> Result<bool> {
         let mut unit = self.0.write(Scope::Platform).await?;
-        let version = unit.installation().value(NAME).await?;
-        let version = version.map_or(0, |stored| stored.version);
-        unit.installation()
-            .put(NAME, &encode(&State::Done {})?, version)
-            .await?;
-        unit.commit().await
+        let stored = unit.installation().value(NAME).await?;
+        let version = stored.as_ref().map_or(0, |stored| stored.version);
+        let stored = stored.map(|stored| parse(&stored.value)).transpose()?;
+        if matches!(stored, Some(State::Done {})) {
+            unit.rollback().await?;
+            return Ok(false);
+        }
+        let value = encode(state)?;
+        unit.installation().put(NAME, &value, version).await?;
+        unit.commit().await?;
+        Ok(true)
     }
 
     /// Whether a token would be accepted now. Nothing is used up.

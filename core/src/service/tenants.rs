@@ -193,7 +193,7 @@ impl<'a> Tenants<'a> {
         self.0
             .authorise(caller, action::TENANT_UPDATE, &Resource::tenant(id))?;
         let mut unit = self.0.write(Scope::Platform).await?;
-        let old = current(unit.as_mut(), id, version).await?;
+        let old = taken(unit.as_mut(), id, version).await?;
         let mut new = old.clone();
         new.name = patch.name.unwrap_or(new.name);
         new.display_name = patch.display_name.unwrap_or(new.display_name);
@@ -238,8 +238,8 @@ impl<'a> Tenants<'a> {
         let until = new_lock.until.map(|until| until.to_string());
         let mut unit = self.0.write(Scope::Platform).await?;
         remains.hold(unit.as_mut()).await?;
+        let mut tenant = taken(unit.as_mut(), id, None).await?;
         remains.confirm_tenant(unit.as_mut(), id).await?;
-        let mut tenant = current(unit.as_mut(), id, None).await?;
         tenant.lock = Some(new_lock);
         let tenant = unit.tenants().update(&tenant).await?;
         unit.enter(id).await?;
@@ -267,7 +267,7 @@ impl<'a> Tenants<'a> {
         self.0
             .authorise(caller, action::TENANT_LOCK, &Resource::tenant(id))?;
         let mut unit = self.0.write(Scope::Platform).await?;
-        let mut tenant = current(unit.as_mut(), id, None).await?;
+        let mut tenant = taken(unit.as_mut(), id, None).await?;
         if tenant.lock.take().is_none() {
             unit.rollback().await?;
             return Ok(tenant);
@@ -303,9 +303,9 @@ impl<'a> Tenants<'a> {
         self.end_all_for_delete(caller, id, how).await?;
         let mut unit = self.0.write(Scope::Platform).await?;
         remains.hold(unit.as_mut()).await?;
-        remains.confirm_tenant(unit.as_mut(), id).await?;
         // The version was checked before the sessions were ended.
-        let tenant = current(unit.as_mut(), id, how.version).await?;
+        let tenant = taken(unit.as_mut(), id, how.version).await?;
+        remains.confirm_tenant(unit.as_mut(), id).await?;
         unit.tenants().delete(id, tenant.version).await?;
         let event = self
             .0
@@ -325,7 +325,7 @@ impl<'a> Tenants<'a> {
         how: DeleteTenant,
     ) -> Result<()> {
         let mut unit = self.0.write(Scope::Platform).await?;
-        current(unit.as_mut(), id, how.version).await?;
+        taken(unit.as_mut(), id, how.version).await?;
         if !unit.tenants().descendants(id).await?.is_empty() {
             return Err(Error::refused("the tenant has sub-tenants"));
         }
@@ -399,7 +399,7 @@ impl<'a> Tenants<'a> {
             .authorise(caller, action::SETTINGS_UPDATE, &Resource::tenant(id))?;
         new.check()?;
         let mut unit = self.0.write(Scope::Tenant(id)).await?;
-        current(unit.as_mut(), id, None).await?;
+        taken(unit.as_mut(), id, None).await?;
         let (old, stored) = unit.tenants().settings(id).await?;
         if version.is_some_and(|version| version != stored) {
             return Err(Error::stale("settings"));
@@ -415,6 +415,13 @@ impl<'a> Tenants<'a> {
         self.0.commit(unit, &[changed(id)]).await?;
         Ok((new, version))
     }
+}
+
+/// The tenant with its row taken: whoever holds it, such as a sign-in under way,
+/// has finished, and whoever comes later sees what this unit changes.
+async fn taken(unit: &mut dyn UnitOfWork, id: TenantId, version: Option<i64>) -> Result<Tenant> {
+    unit.tenants().lock_row(id).await?;
+    current(unit, id, version).await
 }
 
 async fn current(unit: &mut dyn UnitOfWork, id: TenantId, version: Option<i64>) -> Result<Tenant> {

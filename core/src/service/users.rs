@@ -252,8 +252,8 @@ impl<'a> Users<'a> {
         let mut unit = self.0.write(Scope::Platform).await?;
         remains.hold(unit.as_mut()).await?;
         unit.enter(tenant).await?;
-        let old = held(unit.as_mut(), id, version).await?;
         let place = (tenant, id);
+        let old = held(unit.as_mut(), place, version).await?;
         let grants = self
             .still_allowed(caller, action::USER_UPDATE, unit.as_mut(), place)
             .await?;
@@ -315,8 +315,8 @@ impl<'a> Users<'a> {
         let mut unit = self.0.write(Scope::Platform).await?;
         remains.hold(unit.as_mut()).await?;
         unit.enter(tenant).await?;
-        let mut user = held(unit.as_mut(), id, None).await?;
         let place = (tenant, id);
+        let mut user = held(unit.as_mut(), place, None).await?;
         let grants = self
             .still_allowed(caller, action::USER_LOCK, unit.as_mut(), place)
             .await?;
@@ -346,14 +346,12 @@ impl<'a> Users<'a> {
         self.authorise_for(caller, action::USER_LOCK, tenant, id)
             .await?;
         let mut unit = self.0.write(Scope::Tenant(tenant)).await?;
-        let mut user = held(unit.as_mut(), id, None).await?;
         let place = (tenant, id);
+        let mut user = held(unit.as_mut(), place, None).await?;
         self.still_allowed(caller, action::USER_LOCK, unit.as_mut(), place)
             .await?;
-        let mut freed = false;
-        for configured in self.0.providers().providers() {
-            freed |= Lanes::forget(unit.as_mut(), place, &configured.id).await?;
-        }
+        let factors = self.0.providers().providers().map(|factor| &factor.id);
+        let freed = Lanes::forget(unit.as_mut(), place, factors).await?;
         let was_locked = user.lock.take().is_some();
         if !was_locked && !freed {
             unit.rollback().await?;
@@ -394,8 +392,8 @@ impl<'a> Users<'a> {
         let mut unit = self.0.write(Scope::Platform).await?;
         remains.hold(unit.as_mut()).await?;
         unit.enter(tenant).await?;
-        let user = held(unit.as_mut(), id, version).await?;
         let place = (tenant, id);
+        let user = held(unit.as_mut(), place, version).await?;
         let grants = self
             .still_allowed(caller, action::USER_DELETE, unit.as_mut(), place)
             .await?;
@@ -439,8 +437,8 @@ impl<'a> Users<'a> {
         let mut unit = self.0.write(Scope::Platform).await?;
         remains.hold(unit.as_mut()).await?;
         unit.enter(tenant).await?;
-        held(unit.as_mut(), id, None).await?;
         let place = (tenant, id);
+        held(unit.as_mut(), place, None).await?;
         let grants = self
             .still_allowed(caller, action::USER_GRANT, unit.as_mut(), place)
             .await?;
@@ -527,8 +525,15 @@ fn patched(old: &User, patch: UserPatch) -> User {
     new
 }
 
-/// The user with its row held, so that what else is read of it stays true.
-async fn held(unit: &mut dyn UnitOfWork, id: UserId, version: Option<i64>) -> Result<User> {
+/// The user with its row held, and the tenant's, so that what else is read of
+/// them stays true.
+async fn held(
+    unit: &mut dyn UnitOfWork,
+    (tenant, id): (TenantId, UserId),
+    version: Option<i64>,
+) -> Result<User> {
+    let tenant = unit.tenants().hold(tenant).await?;
+    tenant.ok_or_else(|| Error::not_found("user"))?;
     unit.users().lock_row(id).await?;
     let user = unit.users().by_id(id).await?;
     let user = user.ok_or_else(|| Error::not_found("user"))?;

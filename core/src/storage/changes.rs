@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -27,12 +29,18 @@ pub enum Changed {
     Session(SessionId),
 }
 
+/// How old a confirmation may be when a feed hands it over. What memory holds is
+/// trusted for the rest of a second from then on.
+pub const CONFIRMATION_AGE: Duration = Duration::from_millis(400);
+
 /// What a [`ChangeFeed`] says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedEvent {
     /// These changes were committed, and everything before them was delivered.
+    /// They may be old: this confirms nothing.
     Changes(Vec<Change>),
-    /// Nothing else was committed so far.
+    /// Whatever was committed up to a moment not longer than
+    /// [`CONFIRMATION_AGE`] ago was delivered. It comes also while changes do.
     Confirmed,
     /// Changes may have been missed: forget everything.
     Lost,

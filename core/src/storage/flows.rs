@@ -2,12 +2,16 @@ use std::fmt;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::{Result, secret::TokenHash};
+use crate::{
+    Result,
+    secret::{TokenHash, base64_bytes},
+};
 
 /// A sign-in flow at rest. It belongs to no tenant: one may be found only at
 /// its end.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredFlow {
     /// The hash of its handle.
     pub handle: TokenHash,
@@ -16,6 +20,7 @@ pub struct StoredFlow {
     /// The first moment at which it no longer counts.
     pub expires_at: Timestamp,
     /// The engine's document, sealed, at most 256 KiB.
+    #[serde(with = "base64_bytes")]
     pub sealed: Vec<u8>,
 }
 
@@ -45,5 +50,6 @@ pub trait FlowRepository: Send {
     async fn delete(&mut self, handle: &TokenHash) -> Result<bool>;
 
     /// Removes at most `limit` flows that expired before `now`; answers how many.
+    /// It waits for nobody: what another unit holds is left for later.
     async fn delete_expired(&mut self, now: Timestamp, limit: u32) -> Result<u64>;
 }

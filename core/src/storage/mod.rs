@@ -21,8 +21,8 @@
 //!   simply not there. Methods marked *platform* refuse a tenant unit, methods
 //!   marked *tenant* refuse a platform unit, both with
 //!   [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported), changing nothing.
-//! * A read unit refuses writes with `Unsupported`, changing nothing; `lock_row`
-//!   and `announce` are writes.
+//! * A read unit refuses writes with `Unsupported`, changing nothing; `lock_row`,
+//!   `hold` and `announce` are writes.
 //! * A look-up answers `Option`. An update carries the version that was read:
 //!   the row's version is then one higher, the returned object has it; another
 //!   version in the row is a `Conflict`, a row that is not there is `NotFound`.
@@ -37,7 +37,36 @@
 //! * A text that holds NUL is found nowhere, and looking for it is no error.
 //! * When the backend cannot answer (locked, full, read-only, gone), the error
 //!   is `Unavailable` and nothing of the unit is kept.
+//!
+//! # Write units side by side
+//!
+//! A backend may let write units run at the same time. Then each statement sees
+//! what was committed before it began, and a write that meets a row which
+//! another open unit changed waits for that unit and looks again. So whoever
+//! decides by what it read, and whose decision another unit could make wrong,
+//! relies on one of three: a unique key, the version that it writes over, or a
+//! row that it took (`lock_row`, `hold`, `limits().load`) **before** it read.
+//!
+//! # Order of locks
+//!
+//! A unit takes rows in this order, or two units could wait for each other:
+//!
+//! 1. values of the installation,
+//! 2. the tenant: `hold`, or `lock_row` by who changes or deletes it or its
+//!    settings; of several (a master's lock that also locks what is below it takes
+//!    all of them) in the order of their ids,
+//! 3. the user: `lock_row`; of several in the order of their ids,
+//! 4. what providers keep,
+//! 5. counters of tries, several in the order of their keys,
+//! 6. sessions, several in the order of their ids,
+//! 7. flows,
+//! 8. audit events and announcements.
+//!
+//! A user's rows (sessions, records, grants) are changed only under the user's
+//! lock, or in a unit that changes a single row and nothing else. What is removed
+//! or ended because its time is over is taken without waiting.
 
+mod archive;
 mod audit;
 mod changes;
 mod flows;
@@ -50,8 +79,9 @@ mod users;
 
 use async_trait::async_trait;
 
+pub use archive::{ArchiveRepository, Row, RowKey, RowKind, Snapshot};
 pub use audit::AuditRepository;
-pub use changes::{Change, ChangeFeed, Changed, FeedEvent};
+pub use changes::{CONFIRMATION_AGE, Change, ChangeFeed, Changed, FeedEvent};
 pub use flows::{FlowRepository, StoredFlow};
 pub use installation::{InstallationRepository, InstallationValue};
 pub use limits::{LimitRepository, LimitState};
@@ -83,7 +113,11 @@ pub trait Storage: Send + Sync + 'static {
     ///   stream is sure that it missed nothing.
     async fn changes(&self) -> Result<Box<dyn ChangeFeed>>;
 
-    /// Answers when a point read works.
+    /// Opens a state of everything to be read: for copies and backups. It may
+    /// stay open for minutes, and holds nobody up.
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>>;
+
+    /// Answers when a point read works, and this program may still use what it reads.
     async fn check(&self) -> Result<()>;
 
     /// Closes, after open units had a short time to finish; units begun later are
@@ -150,6 +184,8 @@ pub trait UnitOfWork: Send {
     fn audit(&mut self) -> &mut dyn AuditRepository;
     /// The installation's own values.
     fn installation(&mut self) -> &mut dyn InstallationRepository;
+    /// Rows as they are stored.
+    fn archive(&mut self) -> &mut dyn ArchiveRepository;
 
     /// Tells all nodes, once this unit is committed.
     ///

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Result,
     model::{ProviderId, RecordId, UserId},
-    secret::TokenHash,
+    secret::{TokenHash, base64_bytes},
 };
 
 /// What a provider keeps: a password hash, a seed, a device, a token. The
@@ -24,13 +24,16 @@ pub struct Record {
     pub key: Option<TokenHash>,
     /// What the person calls it, at most 100 characters.
     pub label: String,
-    /// The first moment at which it no longer counts.
+    /// The first moment at which it no longer counts. What has one is a thing to
+    /// sign in with once or for a while (a link, a device): restoring a backup
+    /// leaves it out.
     pub expires_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Rises with every change.
     pub version: i64,
     /// The provider's bytes, sealed by the engine, at most 64 KiB.
+    #[serde(with = "base64_bytes")]
     pub sealed: Vec<u8>,
 }
 
@@ -79,6 +82,7 @@ pub trait RecordRepository: Send {
     async fn delete_by_user(&mut self, provider: &ProviderId, user: UserId) -> Result<u64>;
 
     /// Removes at most `limit` records, of any provider, that expired before
-    /// `now`; answers how many.
+    /// `now`; answers how many. It waits for nobody: what another unit holds is
+    /// left for later.
     async fn delete_expired(&mut self, now: Timestamp, limit: u32) -> Result<u64>;
 }

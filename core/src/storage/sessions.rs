@@ -50,7 +50,8 @@ pub trait SessionRepository: Send {
     /// *Tenant.* How many match.
     async fn count(&mut self, filter: &SessionFilter) -> Result<u64>;
 
-    /// *Tenant.* Ends the matching sessions that have not ended; answers how many.
+    /// *Tenant.* Ends the matching sessions that have not ended; answers how
+    /// many. The rows are taken in the order of their ids.
     async fn end_all(&mut self, filter: &SessionFilter, end: SessionEnd) -> Result<u64>;
 
     /// *Tenant.* Ends one; answers whether it was there and had not ended. An
@@ -58,11 +59,13 @@ pub trait SessionRepository: Send {
     async fn end(&mut self, id: SessionId, end: SessionEnd) -> Result<bool>;
 
     /// *Platform.* Notes activity. A time before the noted one, an ended or an
-    /// unknown session changes nothing.
+    /// unknown session changes nothing. The rows are taken in the order of
+    /// tenants and ids, in whatever order the touches come.
     async fn touch(&mut self, touches: &[SessionTouch]) -> Result<()>;
 
     /// *Platform.* Ends at most `limit` sessions that are past their idle or
     /// absolute end at `now`, each at the moment it was reached, as timed out;
-    /// answers how many.
+    /// answers how many. It waits for nobody: what another unit holds is left
+    /// for later.
     async fn end_timed_out(&mut self, now: Timestamp, limit: u32) -> Result<u64>;
 }

@@ -48,10 +48,24 @@ pub trait TenantRepository: Send {
     async fn delete(&mut self, id: TenantId, version: i64) -> Result<()>;
 
     /// Takes the tenant's row as the anchor for a rule over several rows: until
-    /// this unit ends, no other write unit passes its own `lock_row` of it.
+    /// this unit ends, no other write unit passes its own `lock_row` or `hold` of it.
     ///
+    /// * What is read after it is as new as `hold` has it.
     /// * `NotFound` when there is no such tenant in scope.
     async fn lock_row(&mut self, id: TenantId) -> Result<()>;
+
+    /// *Write.* The tenant's newest row, kept as it is until this unit ends: who
+    /// begins something in a tenant holds it, so that a lock or a deletion comes
+    /// before or after, never in between. In a tenant unit only its own is there.
+    ///
+    /// * A unit that wants to change or delete the tenant, or to pass `lock_row`
+    ///   of it, waits until this unit ends; several may hold it at once.
+    /// * What others committed before this call returned is in the row, also
+    ///   when this unit had to wait for it or had read the tenant before.
+    /// * A tenant that is not there, or was deleted while this unit waited, is `None`.
+    /// * Who is going to change the tenant takes `lock_row` instead: two units
+    ///   that hold it and then want to change it would wait for each other.
+    async fn hold(&mut self, id: TenantId) -> Result<Option<Tenant>>;
 
     /// The tenant's own settings and their version; defaults and 0 when none
     /// were ever stored. In a tenant unit those of its masters are readable too.

@@ -43,7 +43,8 @@ pub trait UserRepository: Send {
     async fn delete(&mut self, id: UserId, version: i64) -> Result<()>;
 
     /// *Tenant.* Takes the user's row as the anchor for a rule over several
-    /// rows; `NotFound` when it is not there.
+    /// rows; `NotFound` when it is not there, or was deleted while this unit
+    /// waited. What is read of the user after it is the newest.
     async fn lock_row(&mut self, id: UserId) -> Result<()>;
 
     /// *Tenant.* What the user is granted, sorted; empty for an unknown user.

@@ -1,6 +1,6 @@
 use std::sync::{
     Mutex,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
@@ -22,6 +22,7 @@ use crate::support::Interlude;
 #[derive(Default)]
 pub(crate) struct Word {
     asked: AtomicUsize,
+    weak: AtomicBool,
     interlude: Mutex<Option<Interlude>>,
 }
 
@@ -29,6 +30,11 @@ impl Word {
     /// How many words were compared.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Whether a right word is written anew, as a weak hash is.
+    pub(crate) fn is_weak(&self, weak: bool) {
+        self.weak.store(weak, Ordering::SeqCst);
     }
 
     /// Lets something happen while a word is being compared.
@@ -81,7 +87,15 @@ impl Provider for Word {
         let subject = context.facts.subject.as_ref();
         Ok(match (records.first(), subject) {
             (Some(record), Some(subject)) if record.data.0 == word.expose().as_bytes() => {
-                Turn::proven(Proof::of_subject(subject.id))
+                let turn = Turn::proven(Proof::of_subject(subject.id));
+                if !self.weak.load(Ordering::SeqCst) {
+                    return Ok(turn);
+                }
+                turn.with_effect(Effect::Replace {
+                    record: record.id,
+                    version: record.version,
+                    with: kept("new_password", word.expose()),
+                })
             }
             (Some(_), _) => Turn::refused("wrong_word"),
             (None, _) => Turn::refused("no_word"),
@@ -122,13 +136,7 @@ pub(super) async fn set_up(
     let Some(word) = answer.field(field).filter(|word| word.len() >= shortest) else {
         return Ok(Turn::invalid(field, "too_short", "Too short."));
     };
-    let with = NewRecord {
-        owner: RecordOwner::Subject,
-        key: None,
-        label: field.to_owned(),
-        expires_at: None,
-        data: State(word.expose().as_bytes().to_vec()),
-    };
+    let with = kept(field, word.expose());
     let records = context.services.subject_records().await?;
     let effect = match records.first() {
         Some(record) => Effect::Replace {
@@ -139,6 +147,16 @@ pub(super) async fn set_up(
         None => Effect::Put { record: with },
     };
     Ok(Turn::step(Step::Enrolled {}).with_effect(effect))
+}
+
+fn kept(label: &str, word: &str) -> NewRecord {
+    NewRecord {
+        owner: RecordOwner::Subject,
+        key: None,
+        label: label.to_owned(),
+        expires_at: None,
+        data: State(word.as_bytes().to_vec()),
+    }
 }
 
 pub(super) async fn list(context: &Context<'_>) -> Result<Vec<Credential>> {

@@ -14,9 +14,9 @@ use gatelodge_core::{
     Error, ErrorKind, Result,
     model::{AuditEvent, AuditEventId, AuditFilter, TenantId},
     storage::{
-        AuditRepository, Capabilities, Change, ChangeFeed, FlowRepository, InstallationRepository,
-        LimitRepository, Mode, Page, RecordRepository, Scope, SessionRepository, Storage,
-        TenantRepository, UnitOfWork, UserRepository,
+        ArchiveRepository, AuditRepository, Capabilities, Change, ChangeFeed, FlowRepository,
+        InstallationRepository, LimitRepository, Mode, Page, RecordRepository, Scope,
+        SessionRepository, Snapshot, Storage, TenantRepository, UnitOfWork, UserRepository,
     },
 };
 use gatelodge_storage_suite::memory::MemoryStorage;
@@ -24,14 +24,25 @@ use gatelodge_storage_suite::memory::MemoryStorage;
 /// Something that happens in between.
 pub(crate) type Interlude = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A storage in memory under observation.
-#[derive(Default)]
+/// A storage in memory under observation. Its write units run side by side.
 pub(crate) struct Watched {
     inner: MemoryStorage,
     begun: AtomicUsize,
     broken: AtomicBool,
     unaudited: AtomicBool,
     interludes: Mutex<VecDeque<(usize, Interlude)>>,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self {
+            inner: MemoryStorage::side_by_side(),
+            begun: AtomicUsize::default(),
+            broken: AtomicBool::default(),
+            unaudited: AtomicBool::default(),
+            interludes: Mutex::default(),
+        }
+    }
 }
 
 impl Watched {
@@ -106,6 +117,10 @@ impl Storage for Watched {
         self.inner.changes().await
     }
 
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
+        self.inner.snapshot().await
+    }
+
     async fn check(&self) -> Result<()> {
         self.inner.check().await
     }
@@ -174,6 +189,10 @@ impl UnitOfWork for Unaudited {
 
     fn installation(&mut self) -> &mut dyn InstallationRepository {
         self.inner.installation()
+    }
+
+    fn archive(&mut self) -> &mut dyn ArchiveRepository {
+        self.inner.archive()
     }
 
     async fn announce(&mut self, change: Change) -> Result<()> {

@@ -68,6 +68,13 @@ impl World {
         Platform::open(parts).await.unwrap()
     }
 
+    /// A server like this one on another storage.
+    pub(crate) async fn node_on(&self, storage: Arc<dyn Storage>) -> Result<Platform> {
+        let providers = (&self.word, &self.code);
+        let parts = parts(&self.plan, &self.storage, &self.clock, providers, 3);
+        Platform::open(Parts { storage, ..parts }).await
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.platform.now()
     }

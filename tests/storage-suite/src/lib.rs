@@ -16,6 +16,8 @@ pub mod hidden;
 mod list;
 mod operations;
 #[allow(clippy::expect_used, reason = "a case fails by panicking")]
+mod rows;
+#[allow(clippy::expect_used, reason = "a case fails by panicking")]
 mod twins;
 #[allow(
     clippy::unwrap_used,

@@ -168,6 +168,36 @@ macro_rules! for_each_case {
                 a_value_is_removed_once
                 a_value_carries_64_kib_of_any_bytes
             }
+            archive {
+                a_snapshot_sees_one_state_in_every_scope
+                a_snapshot_is_read_while_others_commit
+                a_snapshot_only_reads
+                rows_are_what_the_repositories_stored
+                a_unit_sees_the_rows_that_it_put
+                a_kind_of_another_scope_is_refused
+                pieces_of_rows_make_up_the_whole
+                a_page_may_end_between_two_grants_of_a_user
+                names_are_sorted_by_their_bytes
+                tenants_of_which_there_is_any_row_are_listed
+                another_tenants_rows_are_not_there
+                a_row_of_another_tenant_is_not_put
+            }
+            archive_writes {
+                every_kind_of_row_comes_back_as_it_was_put
+                rows_that_were_put_are_found_by_the_repositories
+                a_row_that_is_put_replaces_the_one_of_its_key
+                rows_of_a_tenant_that_is_gone_are_put_and_removed
+                masters_follow_tenants_that_are_put
+                masters_follow_a_tenant_that_is_put_below_another
+                a_taken_unique_key_is_not_put
+                a_broken_reference_is_not_put
+                rows_are_removed_by_their_keys
+                removing_what_is_not_there_is_no_error
+                audit_events_stay_as_they_are
+                a_user_that_is_removed_takes_its_own_along
+                a_tenant_that_is_removed_takes_its_own_along
+                a_tenant_with_sub_tenants_is_not_removed
+            }
             names {
                 user_names_written_differently_are_one
                 user_names_written_alike_are_two
@@ -203,6 +233,12 @@ macro_rules! for_each_case {
                 nothing_is_made_in_a_tenant_that_is_deleted_meanwhile
                 no_record_is_left_of_a_user_deleted_meanwhile
                 what_has_expired_is_removed_once_by_many
+            }
+            holds {
+                a_held_tenant_is_there_for_every_unit_that_reaches_it
+                no_session_begins_in_a_tenant_that_is_locked_meanwhile
+                a_tenant_that_is_held_is_deleted_afterwards
+                sessions_are_touched_and_ended_in_any_order_at_once
             }
             changes {
                 every_kind_of_change_is_delivered_once_committed

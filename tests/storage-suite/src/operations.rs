@@ -3,9 +3,10 @@
 
 use gatelodge_core::{
     Result,
-    model::{AuditFilter, Grant, NameKey, Tenant, TenantSettings, User},
+    model::{AuditEvent, AuditFilter, Grant, NameKey, Tenant, TenantSettings, User},
     storage::{
-        Change, Changed, LimitState, Page, Record, Scope, SessionFilter, SessionTouch, StoredFlow,
+        Change, Changed, LimitState, Page, Record, Row, RowKey, RowKind, Scope, SessionFilter,
+        SessionTouch, StoredFlow,
     },
 };
 
@@ -96,6 +97,7 @@ pub(crate) fn all() -> Vec<Operation> {
         flows(),
         sessions(),
         limits(),
+        archive(),
         others(),
     ]
     .into_iter()
@@ -121,6 +123,7 @@ fn tenants() -> Vec<Operation> {
         };
         Platform Writes "tenants.delete" |u, t| u.tenants().delete(t.one.id, t.one.version);
         Any Locks "tenants.lock_row" |u, t| u.tenants().lock_row(t.one.id);
+        Any Locks "tenants.hold" |u, t| u.tenants().hold(t.one.id);
         Any Reads "tenants.settings" |u, t| u.tenants().settings(t.one.id);
         Any Writes "tenants.put_settings" |u, t| async {
             let (_, version) = u.tenants().settings(t.one.id).await?;
@@ -216,6 +219,45 @@ fn limits() -> Vec<Operation> {
         };
         Any Writes "limits.clear" |u, t| u.limits().clear(&t.key);
         Any Writes "limits.delete_expired" |u, t| u.limits().delete_expired(t.now, 1_000);
+    }
+}
+
+fn archive() -> Vec<Operation> {
+    operations! {
+        Platform Reads "archive.tenants" |u, _t| u.archive().tenants(Page::first(9));
+        Platform Reads "archive.rows of tenants" |u, _t| u.archive().rows(RowKind::Tenant, None, 9);
+        Tenant Reads "archive.rows of users" |u, _t| u.archive().rows(RowKind::User, None, 9);
+        Any Reads "archive.rows of events" |u, _t| u.archive().rows(RowKind::Event, None, 9);
+        Platform Writes "archive.put of tenants" |u, t| async {
+            u.archive().put(&[Row::Tenant(t.new.tenant.clone())]).await
+        };
+        Platform Writes "archive.put of values" |u, t| async {
+            let (name, value) = (t.new.name.clone(), b"new".to_vec());
+            u.archive().put(&[Row::Value { name, value, version: 3 }]).await
+        };
+        Tenant Writes "archive.put of users" |u, t| async {
+            u.archive().put(&[Row::User(t.new.user.clone())]).await
+        };
+        Tenant Writes "archive.put of sessions" |u, t| async {
+            u.archive().put(&[Row::Session(t.new.session.clone())]).await
+        };
+        Any Writes "archive.put of events" |u, t| async {
+            let tenant = Some(t.one.id).filter(|_| u.scope() != Scope::Platform);
+            let event = AuditEvent { tenant, ..t.new.event.clone() };
+            u.archive().put(&[Row::Event(event)]).await
+        };
+        Platform Writes "archive.remove of tenants" |u, t| async {
+            u.archive().remove(RowKind::Tenant, &[RowKey::Id(t.one.id.as_uuid())]).await
+        };
+        Platform Writes "archive.remove of flows" |u, t| async {
+            u.archive().remove(RowKind::Flow, &[RowKey::Hash(t.flow.handle)]).await
+        };
+        Tenant Writes "archive.remove of users" |u, t| async {
+            u.archive().remove(RowKind::User, &[RowKey::Id(t.user.id.as_uuid())]).await
+        };
+        Tenant Writes "archive.remove of settings" |u, _t| async {
+            u.archive().remove(RowKind::Settings, &[RowKey::Only]).await
+        };
     }
 }
 

@@ -19,3 +19,9 @@ mod without_a_change_feed {
 
     storage_suite!(async || Harness::new(Arc::new(MemoryStorage::without_change_feed())));
 }
+
+mod with_writers_side_by_side {
+    use super::*;
+
+    storage_suite!(async || Harness::new(Arc::new(MemoryStorage::side_by_side())));
+}

@@ -30,6 +30,8 @@ pub(crate) async fn a_closed_storage_is_unavailable(w: World) {
             assert_eq!(kind, Some(ErrorKind::Unavailable));
         }
     }
+    let kind = w.storage.snapshot().await.err().map(|error| error.kind());
+    assert_eq!(kind, Some(ErrorKind::Unavailable));
     let kind = w.storage.check().await.unwrap_err().kind();
     assert_eq!(kind, ErrorKind::Unavailable);
     if w.storage.capabilities().change_feed {

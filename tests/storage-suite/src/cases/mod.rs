@@ -1,12 +1,15 @@
 //! The cases, one module per aggregate or rule. Their list is in `list.rs`.
 #![deny(dead_code)]
 
+mod archive;
+mod archive_writes;
 mod audit;
 mod changes;
 mod closing;
 mod deletion;
 mod flows;
 mod grants;
+mod holds;
 mod installation;
 mod isolation;
 mod limits;

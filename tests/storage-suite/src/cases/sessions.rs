@@ -62,6 +62,7 @@ pub(crate) async fn a_session_comes_back_as_it_was_made(w: World) {
         EndReason::Revoked,
         EndReason::Locked,
         EndReason::CredentialChanged,
+        EndReason::Restored,
     ] {
         let at = w.make.at(3);
         sessions.push(Session {

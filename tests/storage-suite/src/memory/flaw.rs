@@ -126,4 +126,22 @@ flaws! {
     BlocksWhenCancelled,
     /// A missing row is created or ignored instead of refused.
     IgnoresMissing,
+    /// Each scope of a snapshot sees what is committed meanwhile.
+    SnapshotsTheLatest,
+    /// A row that is put gets a version of its own, and a session lives again.
+    PutsNewVersions,
+    /// A row that is there is not replaced.
+    PutsOnlyNew,
+    /// A tenant that is put keeps the master it had.
+    KeepsMasters,
+    /// Removing what is not there is refused.
+    MissesTheRemoved,
+    /// Tenants that are deleted are not listed.
+    ForgetsTheDeleted,
+    /// Names are sorted and paged by their letters.
+    SortsNamesByLetter,
+    /// A page ends with all grants of a user or loses the rest.
+    SplitsGrants,
+    /// Audit events are replaced and removed.
+    RewritesEvents,
 }

@@ -6,11 +6,12 @@ use gatelodge_core::{
 };
 use jiff::Timestamp;
 
-use super::{Flaw, unit::MemoryUnit};
+use super::{Flaw, side_by_side::limit_row, unit::MemoryUnit};
 
 #[async_trait]
 impl LimitRepository for MemoryUnit {
     async fn load(&mut self, key: &TokenHash) -> Result<Option<LimitState>> {
+        self.take(limit_row(key), true).await?;
         self.read(|state, view| {
             let limit = state.limits.get(key);
             Ok(limit.filter(|_| !view.has(Flaw::HidesExpired)).copied())
@@ -33,6 +34,7 @@ impl LimitRepository for MemoryUnit {
     }
 
     async fn clear(&mut self, key: &TokenHash) -> Result<()> {
+        self.take(limit_row(key), true).await?;
         self.write(|state, _| {
             state.limits.remove(key);
             Ok(())

@@ -3,8 +3,11 @@
 //! unit that saw an error refuses all but `rollback`.
 //!
 //! One writer at a time works on a copy of everything; `commit` puts the copy
-//! in place. A read unit holds the state of its beginning.
+//! in place. A read unit holds the state of its beginning. With
+//! [`MemoryStorage::side_by_side`] writers run at the same time, as on a
+//! database at READ COMMITTED: for tests of what races there.
 
+mod archive;
 mod audit;
 mod flaw;
 mod flows;
@@ -12,6 +15,7 @@ mod installation;
 mod limits;
 mod records;
 mod sessions;
+mod side_by_side;
 mod state;
 mod tenants;
 mod unit;
@@ -29,19 +33,23 @@ use std::{
 use async_trait::async_trait;
 use gatelodge_core::{
     Error, ErrorKind, Result,
-    storage::{Capabilities, Change, ChangeFeed, FeedEvent, Mode, Scope, Storage, UnitOfWork},
+    storage::{
+        Capabilities, Change, ChangeFeed, FeedEvent, Mode, Scope, Snapshot, Storage, UnitOfWork,
+    },
 };
 use tokio::sync::{
     OwnedMutexGuard,
     mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 
+use archive::MemorySnapshot;
 #[doc(hidden)]
 pub use flaw::Flaw;
+use side_by_side::{Locks, carried};
 use state::State;
 use unit::MemoryUnit;
 
-/// How often a feed without changes says that it missed none.
+/// How often a feed says that it missed nothing, with changes or without.
 const CONFIRMATION: Duration = Duration::from_millis(100);
 
 /// A storage in memory, see the [module](self).
@@ -53,25 +61,31 @@ pub struct MemoryStorage {
 impl MemoryStorage {
     /// An empty storage with a change feed.
     pub fn new() -> Self {
-        Self::with(None, true)
+        Self::with(None, true, None)
+    }
+
+    /// An empty storage whose write units run side by side.
+    pub fn side_by_side() -> Self {
+        Self::with(None, true, Some(Locks::default()))
     }
 
     /// An empty storage that refuses to open a change feed.
     pub fn without_change_feed() -> Self {
-        Self::with(None, false)
+        Self::with(None, false, None)
     }
 
     /// An empty storage with one defect, to see that the suite finds it.
     #[doc(hidden)]
     pub fn flawed(flaw: Flaw) -> Self {
-        Self::with(Some(flaw), true)
+        Self::with(Some(flaw), true, None)
     }
 
-    fn with(flaw: Option<Flaw>, has_feed: bool) -> Self {
+    fn with(flaw: Option<Flaw>, has_feed: bool, locks: Option<Locks>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 flaw,
                 has_feed,
+                locks,
                 closed: AtomicBool::new(false),
                 writer: Arc::default(),
                 committed: Mutex::default(),
@@ -105,10 +119,10 @@ impl Storage for MemoryStorage {
         self.shared.check_open()?;
         tokio::task::yield_now().await;
         let turn = match mode {
-            Mode::Write if !self.shared.has(Flaw::WritesSideBySide) => {
-                Some(self.shared.turn().await)
-            }
-            _ => None,
+            Mode::Read => None,
+            Mode::Write if self.shared.has(Flaw::WritesSideBySide) => None,
+            Mode::Write if self.shared.locks.is_some() => None,
+            Mode::Write => Some(self.shared.turn().await),
         };
         self.shared.check_open()?;
         Ok(Box::new(MemoryUnit::new(
@@ -129,7 +143,18 @@ impl Storage for MemoryStorage {
         if self.shared.has(Flaw::BreaksFeeds) {
             self.shared.committed().listeners.clear();
         }
-        Ok(Box::new(MemoryFeed { inbox }))
+        let confirmation = tokio::time::Instant::now() + CONFIRMATION;
+        Ok(Box::new(MemoryFeed {
+            inbox,
+            confirmation,
+        }))
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
+        self.shared.check_open()?;
+        tokio::task::yield_now().await;
+        let unit = MemoryUnit::new(self.shared.clone(), Scope::Platform, Mode::Read, None);
+        Ok(Box::new(MemorySnapshot(unit)))
     }
 
     async fn check(&self) -> Result<()> {
@@ -153,6 +178,8 @@ impl Storage for MemoryStorage {
 struct Shared {
     flaw: Option<Flaw>,
     has_feed: bool,
+    /// What units that write side by side took.
+    locks: Option<Locks>,
     closed: AtomicBool,
     /// Held by the one open write unit.
     writer: Arc<tokio::sync::Mutex<()>>,
@@ -194,6 +221,13 @@ impl Shared {
             return Err(Error::new(ErrorKind::Unavailable, "the storage is closed"));
         }
         Ok(())
+    }
+
+    /// Puts what a unit changed of `before` in place beside what others committed.
+    fn merge(&self, before: &State, state: &State, changes: Vec<Change>) {
+        let mut committed = self.committed();
+        committed.state = Arc::new(carried(before, state, &committed.state));
+        committed.tell(changes);
     }
 
     /// Puts a unit's state in place and tells the listeners, as one step.
@@ -240,15 +274,20 @@ impl Drop for Waiting<'_> {
 
 struct MemoryFeed {
     inbox: UnboundedReceiver<Vec<Change>>,
+    /// When it is to confirm next, if it has told all by then.
+    confirmation: tokio::time::Instant,
 }
 
 #[async_trait]
 impl ChangeFeed for MemoryFeed {
     async fn next(&mut self) -> Result<FeedEvent> {
-        match tokio::time::timeout(CONFIRMATION, self.inbox.recv()).await {
+        match tokio::time::timeout_at(self.confirmation, self.inbox.recv()).await {
             Ok(Some(changes)) => Ok(FeedEvent::Changes(changes)),
             Ok(None) => Err(Error::new(ErrorKind::Unavailable, "the storage is closed")),
-            Err(_quiet) => Ok(FeedEvent::Confirmed),
+            Err(_quiet) => {
+                self.confirmation = tokio::time::Instant::now() + CONFIRMATION;
+                Ok(FeedEvent::Confirmed)
+            }
         }
     }
 }

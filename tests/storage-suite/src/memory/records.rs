@@ -147,6 +147,14 @@ impl RecordRepository for MemoryUnit {
     }
 }
 
+/// Stores a record over the one that is there.
+pub(super) fn put(state: &mut State, own: TenantId, record: Record, view: &View) -> Result<()> {
+    check_references(state, own, &record, view)?;
+    check_key(state, own, &record, view)?;
+    state.records.insert((own, record.id), record);
+    Ok(())
+}
+
 fn is_shown(record: &Record, view: &View) -> bool {
     record.expires_at.is_none() || !view.has(Flaw::HidesExpired)
 }

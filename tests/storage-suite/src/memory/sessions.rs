@@ -25,7 +25,11 @@ impl SessionRepository for MemoryUnit {
                     "a session made in a tenant belongs to it",
                 ));
             }
-            check_unique(state, session, view)?;
+            let key = (session.tenant, session.id);
+            if state.sessions.contains_key(&key) && !view.has(Flaw::AcceptsDuplicates) {
+                return Err(taken("session id"));
+            }
+            check_token(state, session, view)?;
             let stored = Session {
                 started_at: view.time(session.started_at),
                 last_active_at: view.time(session.last_active_at),
@@ -148,19 +152,22 @@ impl SessionRepository for MemoryUnit {
     }
 }
 
+/// Stores a session over the one that is there.
+pub(super) fn put(state: &mut State, session: Session, view: &View) -> Result<()> {
+    check_token(state, &session, view)?;
+    state.sessions.insert((session.tenant, session.id), session);
+    Ok(())
+}
+
 fn is_shown(session: &Session, view: &View) -> bool {
     session.ended.is_none() || !view.has(Flaw::HidesExpired)
 }
 
-fn check_unique(state: &State, session: &Session, view: &View) -> Result<()> {
-    if view.has(Flaw::AcceptsDuplicates) {
-        return Ok(());
-    }
-    if state.sessions.contains_key(&(session.tenant, session.id)) {
-        return Err(taken("session id"));
-    }
-    let mut others = state.sessions.values();
-    if others.any(|other| other.token_hash == session.token_hash) {
+fn check_token(state: &State, session: &Session, view: &View) -> Result<()> {
+    let own = (session.tenant, session.id);
+    let mut others = state.sessions.iter().filter(|(key, _)| **key != own);
+    let is_taken = others.any(|(_, other)| other.token_hash == session.token_hash);
+    if is_taken && !view.has(Flaw::AcceptsDuplicates) {
         return Err(taken("session token"));
     }
     Ok(())

@@ -29,7 +29,7 @@ pub(super) struct State {
 }
 
 /// A row beside the keys of its names.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Named<T> {
     pub(super) row: T,
     pub(super) name: String,

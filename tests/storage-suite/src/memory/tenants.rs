@@ -7,6 +7,7 @@ use gatelodge_core::{
 
 use super::{
     Flaw,
+    side_by_side::tenant_row,
     state::{Named, State, View},
     taken,
     unit::MemoryUnit,
@@ -27,12 +28,7 @@ impl TenantRepository for MemoryUnit {
             };
             let tenant = named(tenant, view);
             check_name(state, &tenant, view)?;
-            let master = tenant.row.master;
-            if master.is_some_and(|master| !state.tenants.contains_key(&master))
-                && !view.has(Flaw::IgnoresReferences)
-            {
-                return Err(Error::not_found("master tenant"));
-            }
+            check_master(state, &tenant.row, view)?;
             state.tenants.insert(tenant.row.id, tenant);
             Ok(())
         })
@@ -144,21 +140,13 @@ impl TenantRepository for MemoryUnit {
                 return missing("tenant", view);
             };
             view.next_version(stored.row.version, version, "tenant")?;
-            let mut others = state.tenants.values();
-            if others.any(|other| other.row.master == Some(id)) && !view.has(Flaw::OrphansTenants) {
-                return Err(Error::refused("the tenant has sub-tenants"));
-            }
-            if view.has(Flaw::DeletesNothing) {
-                return Ok(());
-            }
-            state.tenants.remove(&id);
-            remove_content(state, id, view);
-            Ok(())
+            remove(state, id, view).map(drop)
         })
         .await
     }
 
     async fn lock_row(&mut self, id: TenantId) -> Result<()> {
+        self.take(tenant_row(id), true).await?;
         self.write(|state, view| {
             if found(state, view, id).is_none() {
                 return missing("tenant", view);
@@ -171,6 +159,12 @@ impl TenantRepository for MemoryUnit {
             Ok(())
         })
         .await
+    }
+
+    async fn hold(&mut self, id: TenantId) -> Result<Option<Tenant>> {
+        self.take(tenant_row(id), false).await?;
+        self.write(|state, view| Ok(found(state, view, id).cloned()))
+            .await
     }
 
     async fn settings(&mut self, id: TenantId) -> Result<(TenantSettings, i64)> {
@@ -216,6 +210,42 @@ pub(super) fn missing(what: &str, view: &View) -> Result<()> {
     Err(Error::not_found(what))
 }
 
+/// Stores a tenant over the one that is there.
+pub(super) fn put(state: &mut State, tenant: Tenant, view: &View) -> Result<()> {
+    let mut tenant = named(tenant, view);
+    check_name(state, &tenant, view)?;
+    check_master(state, &tenant.row, view)?;
+    if let Some(stored) = state.tenants.get(&tenant.row.id)
+        && view.has(Flaw::KeepsMasters)
+    {
+        tenant.row.master = stored.row.master;
+    }
+    state.tenants.insert(tenant.row.id, tenant);
+    Ok(())
+}
+
+/// Removes a tenant and what is its own; answers whether it was there.
+pub(super) fn remove(state: &mut State, id: TenantId, view: &View) -> Result<bool> {
+    let mut others = state.tenants.values();
+    if others.any(|other| other.row.master == Some(id)) && !view.has(Flaw::OrphansTenants) {
+        return Err(Error::refused("the tenant has sub-tenants"));
+    }
+    if view.has(Flaw::DeletesNothing) {
+        return Ok(true);
+    }
+    let was_there = state.tenants.remove(&id).is_some();
+    remove_content(state, id, view);
+    Ok(was_there)
+}
+
+/// What refers to a tenant needs it.
+pub(super) fn check_reference(state: &State, id: TenantId, view: &View) -> Result<()> {
+    if state.tenants.contains_key(&id) || view.has(Flaw::IgnoresReferences) {
+        return Ok(());
+    }
+    Err(Error::not_found("tenant"))
+}
+
 fn named(tenant: Tenant, view: &View) -> Named<Tenant> {
     Named {
         name: view.name_key(tenant.name.as_str()),
@@ -245,6 +275,19 @@ fn check_name(state: &State, tenant: &Named<Tenant>, view: &View) -> Result<()> 
     });
     if is_taken && !view.has(Flaw::AcceptsDuplicates) {
         return Err(taken("tenant name"));
+    }
+    Ok(())
+}
+
+fn check_master(state: &State, tenant: &Tenant, view: &View) -> Result<()> {
+    let Some(master) = tenant.master else {
+        return Ok(());
+    };
+    if !state.tenants.contains_key(&master) && !view.has(Flaw::IgnoresReferences) {
+        return Err(Error::not_found("master tenant"));
+    }
+    if master == tenant.id || masters(state, master).any(|above| above.id == tenant.id) {
+        return Err(Error::invalid("master", "a tenant is not its own master"));
     }
     Ok(())
 }

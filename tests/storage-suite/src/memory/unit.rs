@@ -5,14 +5,16 @@ use gatelodge_core::{
     Error, Result,
     model::TenantId,
     storage::{
-        AuditRepository, Change, FlowRepository, InstallationRepository, LimitRepository, Mode,
-        RecordRepository, Scope, SessionRepository, TenantRepository, UnitOfWork, UserRepository,
+        ArchiveRepository, AuditRepository, Change, FlowRepository, InstallationRepository,
+        LimitRepository, Mode, RecordRepository, Scope, SessionRepository, TenantRepository,
+        UnitOfWork, UserRepository,
     },
 };
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
     Flaw, Shared,
+    side_by_side::{Locks, carried, taken_rows},
     state::{State, View},
     unsupported,
 };
@@ -28,6 +30,8 @@ pub(super) struct MemoryUnit {
     /// A statement failed or was cut short.
     is_failed: bool,
     is_done: bool,
+    /// Its number among those that write side by side.
+    number: Option<u64>,
     _turn: Option<OwnedMutexGuard<()>>,
 }
 
@@ -42,8 +46,11 @@ impl MemoryUnit {
             Mode::Read => shared.committed().state.clone(),
             Mode::Write => shared.committed().newest(),
         };
+        let locks = shared.locks.as_ref().filter(|_| mode == Mode::Write);
+        let number = locks.map(Locks::new_unit);
         Self {
             shared,
+            number,
             scope,
             mode,
             before: state.clone(),
@@ -53,6 +60,18 @@ impl MemoryUnit {
             is_done: false,
             _turn: turn,
         }
+    }
+
+    /// Looks at the same state from another scope.
+    pub(super) async fn move_to(&mut self, scope: Scope) -> Result<()> {
+        self.start_statement().await?;
+        self.shared.check_open()?;
+        if self.shared.has(Flaw::SnapshotsTheLatest) {
+            self.state = self.shared.committed().state.clone();
+        }
+        self.scope = scope;
+        self.is_failed = false;
+        Ok(())
     }
 
     /// Runs a statement that only reads.
@@ -77,9 +96,12 @@ impl MemoryUnit {
     /// Runs a statement that writes.
     pub(super) async fn write<T>(
         &mut self,
-        statement: impl FnOnce(&mut State, &View) -> Result<T> + Send,
+        statement: impl Fn(&mut State, &View) -> Result<T> + Send,
     ) -> Result<T> {
         self.start_statement().await?;
+        if self.number.is_some() {
+            return self.write_beside_others(statement).await;
+        }
         let result = if self.mode == Mode::Write || self.shared.has(Flaw::WritesInReadUnits) {
             let view = self.view();
             statement(Arc::make_mut(&mut self.state), &view)
@@ -102,7 +124,58 @@ impl MemoryUnit {
         }
         self.is_failed = true;
         tokio::task::yield_now().await;
+        self.refresh();
         Ok(())
+    }
+
+    /// Sees what others committed, where writers run side by side.
+    fn refresh(&mut self) {
+        if self.number.is_none() {
+            return;
+        }
+        let newest = self.shared.committed().newest();
+        if !Arc::ptr_eq(&newest, &self.before) {
+            self.state = Arc::new(carried(&self.before, &self.state, &newest));
+            self.before = newest;
+        }
+    }
+
+    /// Takes a row until this unit ends, where writers run side by side.
+    pub(super) async fn take(&mut self, row: String, alone: bool) -> Result<()> {
+        let shared = self.shared.clone();
+        if let (Some(locks), Some(number)) = (&shared.locks, self.number) {
+            locks.take(number, &row, alone).await?;
+            self.refresh();
+        }
+        Ok(())
+    }
+
+    async fn write_beside_others<T>(
+        &mut self,
+        statement: impl Fn(&mut State, &View) -> Result<T> + Send,
+    ) -> Result<T> {
+        let (shared, view) = (self.shared.clone(), self.view());
+        loop {
+            self.refresh();
+            let mut after = State::clone(&self.state);
+            let result = statement(&mut after, &view)?;
+            for (row, alone) in taken_rows(&self.state, &after) {
+                if let (Some(locks), Some(number)) = (&shared.locks, self.number) {
+                    locks.take(number, &row, alone).await?;
+                }
+            }
+            // Whoever committed since may have changed what was read, before or while
+            // this unit waited for its rows.
+            if Arc::ptr_eq(&shared.committed().newest(), &self.before) {
+                self.state = Arc::new(after);
+                self.is_failed = false;
+                return Ok(result);
+            }
+        }
+    }
+
+    pub(super) fn reach(&self) -> Scope {
+        self.scope
     }
 
     fn view(&self) -> View {
@@ -177,6 +250,10 @@ impl UnitOfWork for MemoryUnit {
         self
     }
 
+    fn archive(&mut self) -> &mut dyn ArchiveRepository {
+        self
+    }
+
     async fn announce(&mut self, change: Change) -> Result<()> {
         self.write(|_, _| Ok(())).await?;
         if self.shared.has(Flaw::AnnouncesAtOnce) {
@@ -198,6 +275,10 @@ impl UnitOfWork for MemoryUnit {
         self.is_done = true;
         if self.mode == Mode::Write {
             let changes = std::mem::take(&mut self.changes);
+            if self.number.is_some() {
+                self.shared.merge(&self.before, &self.state, changes);
+                return Ok(());
+            }
             self.shared.publish(self.state.clone(), changes);
         }
         Ok(())
@@ -213,6 +294,9 @@ impl UnitOfWork for MemoryUnit {
 impl Drop for MemoryUnit {
     fn drop(&mut self) {
         self.undo();
+        if let (Some(locks), Some(number)) = (&self.shared.locks, self.number) {
+            locks.release(number);
+        }
     }
 }
 

@@ -1,15 +1,16 @@
 use async_trait::async_trait;
 use gatelodge_core::{
-    Error, Result,
+    Result,
     model::{Grant, NameKey, TenantId, User, UserId},
     storage::{Page, Scope, UserRepository},
 };
 
 use super::{
     Flaw,
+    side_by_side::user_row,
     state::{Named, State, View},
     taken,
-    tenants::missing,
+    tenants::{check_reference, missing},
     unit::MemoryUnit,
 };
 
@@ -18,9 +19,7 @@ impl UserRepository for MemoryUnit {
     async fn create(&mut self, user: &User) -> Result<()> {
         self.write(|state, view| {
             let tenant = view.tenant()?;
-            if !state.tenants.contains_key(&tenant) && !view.has(Flaw::IgnoresReferences) {
-                return Err(Error::not_found("tenant"));
-            }
+            check_reference(state, tenant, view)?;
             if state.users.contains_key(&(tenant, user.id)) {
                 return Err(taken("user id"));
             }
@@ -122,17 +121,18 @@ impl UserRepository for MemoryUnit {
                 return missing("user", view);
             };
             view.next_version(stored.row.version, version, "user")?;
-            if view.has(Flaw::DeletesNothing) {
-                return Ok(());
+            if !view.has(Flaw::DeletesNothing) {
+                remove(state, key, view);
             }
-            state.users.remove(&key);
-            remove_content(state, key, view);
             Ok(())
         })
         .await
     }
 
     async fn lock_row(&mut self, id: UserId) -> Result<()> {
+        if let Scope::Tenant(tenant) = self.reach() {
+            self.take(user_row(tenant, id), true).await?;
+        }
         self.write(
             |state, view| match view.key(&state.users, view.tenant()?, id) {
                 Some(_) => Ok(()),
@@ -193,6 +193,22 @@ impl UserRepository for MemoryUnit {
         })
         .await
     }
+}
+
+/// Stores a user over the one that is there.
+pub(super) fn put(state: &mut State, own: TenantId, user: User, view: &View) -> Result<()> {
+    check_reference(state, own, view)?;
+    let user = named(user, view);
+    check_unique(state, own, &user, view)?;
+    state.users.insert((own, user.row.id), user);
+    Ok(())
+}
+
+/// Removes a user and what is the user's own; answers whether it was there.
+pub(super) fn remove(state: &mut State, place: (TenantId, UserId), view: &View) -> bool {
+    let was_there = state.users.remove(&place).is_some();
+    remove_content(state, place, view);
+    was_there
 }
 
 fn named(user: User, view: &View) -> Named<User> {
