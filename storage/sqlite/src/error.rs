@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gatelodge_core::{Error, ErrorKind};
+use gatelodge_storage_sql::taken;
 
 /// What went wrong, before it leaves this crate.
 #[derive(Debug, thiserror::Error)]
@@ -32,12 +33,6 @@ pub(crate) enum Fault {
     Damaged(#[source] sqlx::Error),
     #[error("the file is not a database")]
     NotADatabase(#[source] sqlx::Error),
-    #[error("the stored value {table}.{column} cannot be read")]
-    Value {
-        table: &'static str,
-        column: &'static str,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     #[error("its file system cannot share memory between processes; use a local disk")]
     NoWriteAheadLog,
     #[error("the storage is closed")]
@@ -51,15 +46,6 @@ pub(crate) enum Fault {
     #[error("the database answered unexpectedly")]
     Other(#[source] sqlx::Error),
 }
-
-/// Unique keys, by the columns that SQLite names, and what a person calls them.
-const KEYS: [(&str, &str); 5] = [
-    ("tenants.name_key", "this tenant name is already taken"),
-    ("users.user_name_key", "this user name is already taken"),
-    ("users.email_key", "this e-mail address is already taken"),
-    ("records.key", "this record key is already taken"),
-    ("sessions.token_hash", "this session token is already taken"),
-];
 
 impl From<sqlx::Error> for Fault {
     fn from(error: sqlx::Error) -> Self {
@@ -93,10 +79,8 @@ impl From<sqlx::Error> for Fault {
 
 impl Fault {
     fn taken(source: sqlx::Error) -> Self {
-        let columns = source.to_string();
-        let known = KEYS.iter().find(|(column, _)| columns.contains(column));
         Self::Taken {
-            message: known.map_or("this already exists", |(_, message)| message),
+            message: taken(&source.to_string()),
             source,
         }
     }
@@ -126,7 +110,7 @@ impl Fault {
             | Self::QueueFull(_)
             | Self::NoTurn(_)
             | Self::GroupLost => ErrorKind::Unavailable,
-            Self::Damaged(_) | Self::NotADatabase(_) | Self::Value { .. } => ErrorKind::Corrupt,
+            Self::Damaged(_) | Self::NotADatabase(_) => ErrorKind::Corrupt,
             Self::Other(_) => ErrorKind::Internal,
         }
     }
@@ -159,7 +143,6 @@ impl Fault {
             | Self::Damaged(source)
             | Self::NotADatabase(source)
             | Self::Other(source) => Some(Box::new(source)),
-            Self::Value { source, .. } => Some(source),
             Self::NoWriteAheadLog
             | Self::Closed
             | Self::QueueFull(_)
@@ -204,17 +187,4 @@ impl From<Fault> for Error {
         let message = fault.to_string();
         fault.into_error(message)
     }
-}
-
-/// Names what a broken reference was to; SQLite does not say.
-pub(crate) fn missing(error: Error, what: &str) -> Error {
-    match error.kind() {
-        ErrorKind::NotFound => Error::not_found(what).because(error),
-        _ => error,
-    }
-}
-
-/// A scope or mode that a method is not offered in.
-pub(crate) fn unsupported(message: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, message)
 }

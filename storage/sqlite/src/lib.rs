@@ -1,18 +1,10 @@
 #![doc = include_str!("../README.md")]
 
-mod audit;
 mod changes;
 mod config;
 mod error;
-mod flows;
-mod installation;
-mod limits;
 mod reader;
-mod records;
-mod sessions;
-mod tenants;
 mod unit_of_work;
-mod users;
 mod writer;
 
 use std::{
@@ -29,9 +21,12 @@ use async_trait::async_trait;
 use gatelodge_core::{
     Clock, Error, ErrorKind, Result,
     environment::SystemClock,
-    storage::{Capabilities, ChangeFeed, Mode, Scope, Storage, UnitOfWork},
+    storage::{Capabilities, ChangeFeed, Mode, Scope, Snapshot, Storage, UnitOfWork},
 };
-use sha2::{Digest, Sha256};
+use gatelodge_storage_sql::{
+    Changes, SqlSnapshot,
+    schema::{self, Applied, Migration},
+};
 use sqlx::{ConnectOptions, Row, SqliteConnection};
 use tokio::{
     sync::Notify,
@@ -39,9 +34,10 @@ use tokio::{
 };
 
 pub use config::SqliteConfig;
+pub use gatelodge_storage_sql::schema::PlannedMigration;
 pub use writer::SqliteStats;
 
-use changes::Changes;
+use changes::Looker;
 use error::Fault;
 use reader::Readers;
 use unit_of_work::{Lease, SqliteUnit};
@@ -52,14 +48,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Marks our files in their header: "GtLd".
 const APPLICATION_ID: i32 = 0x4774_4c64;
 
-/// A step of the schema. Once released it never changes: its checksum is kept.
-struct Migration {
-    version: i64,
-    name: &'static str,
-    sql: &'static str,
-}
-
-const MIGRATIONS: [Migration; 1] = [Migration {
+static MIGRATIONS: [Migration; 1] = [Migration {
     version: 1,
     name: "first",
     sql: include_str!("../migrations/0001_first.sql"),
@@ -72,6 +61,8 @@ pub struct SqliteStorage {
     changes: Changes,
     clock: Arc<dyn Clock>,
     is_closed: AtomicBool,
+    /// The database's file, for messages.
+    path: String,
 }
 
 impl SqliteStorage {
@@ -112,9 +103,7 @@ impl SqliteStorage {
 
         let announced = Arc::new(Notify::new());
         let readers = config.reader_options(&path);
-        let changes = Changes::start(readers.clone(), announced.clone())
-            .await
-            .map_err(of_path)?;
+        let changes = Changes::start(Looker::new(readers.clone()), announced.clone()).await?;
         let writer = Writer::start(WriterParts {
             connection,
             options,
@@ -128,7 +117,31 @@ impl SqliteStorage {
             changes,
             clock,
             is_closed: AtomicBool::new(false),
+            path: path.display().to_string(),
         })
+    }
+
+    /// All migrations that this program knows, and which of them the database has.
+    /// Nothing is made and nothing is changed; where there is no file, none is applied.
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub async fn plan(config: &SqliteConfig) -> Result<Vec<PlannedMigration>> {
+        config.check()?;
+        if !config.path.exists() {
+            let all: Vec<_> = MIGRATIONS.iter().collect();
+            return Ok(schema::plan(&MIGRATIONS, &all));
+        }
+        let path = config.prepare()?;
+        let of_path = |fault: Fault| at_opening(fault, &path);
+        let mut connection = config
+            .reader_options(&path)
+            .connect()
+            .await
+            .map_err(|error| of_path(error.into()))?;
+        recognise(&mut connection, &path).await?;
+        let pending = pending(&mut connection, &path).await?;
+        Ok(schema::plan(&MIGRATIONS, &pending))
     }
 
     /// What the writer has done since the database was opened.
@@ -173,23 +186,25 @@ impl Storage for SqliteStorage {
 
     async fn changes(&self) -> Result<Box<dyn ChangeFeed>> {
         self.check_open()?;
-        Ok(Box::new(self.changes.feed()?))
+        self.changes.feed()
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
+        self.check_open()?;
+        let lease = Lease::Read(self.readers.begin().await?);
+        let unit = SqliteUnit::new(Scope::Platform, lease, self.clock.clone());
+        Ok(Box::new(SqlSnapshot::new(unit)))
     }
 
     async fn check(&self) -> Result<()> {
         self.check_open()?;
         let mut lease = self.readers.begin().await?;
-        let row = sqlx::query("SELECT min_binary FROM schema_info WHERE id = 1")
-            .fetch_optional(lease.connection()?)
-            .await
-            .map_err(Fault::from)?;
-        match row {
-            Some(_) => Ok(()),
-            None => Err(Error::new(
-                ErrorKind::Corrupt,
-                "the table schema_info is empty",
-            )),
-        }
+        let needed: Option<String> =
+            sqlx::query_scalar("SELECT min_binary FROM schema_info WHERE id = 1")
+                .fetch_optional(lease.connection()?)
+                .await
+                .map_err(Fault::from)?;
+        schema::check_min_binary(needed.as_deref(), VERSION, &self.path)
     }
 
     async fn close(&self) {
@@ -249,12 +264,12 @@ async fn migrate(
     path: &Path,
 ) -> Result<()> {
     let of_path = |fault: Fault| at_opening(fault, path);
-    while pending(connection, path).await?.is_some() {
+    while !pending(connection, path).await?.is_empty() {
         run(connection, "BEGIN IMMEDIATE").await.map_err(of_path)?;
-        let applied = match pending(connection, path).await {
-            Ok(Some(migration)) => apply(connection, migration, clock).await.map_err(of_path),
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
+        let applied = match pending(connection, path).await.as_deref() {
+            Ok([migration, ..]) => apply(connection, migration, clock).await.map_err(of_path),
+            Ok([]) => Ok(()),
+            Err(_) => pending(connection, path).await.map(drop),
         };
         let end = if applied.is_ok() {
             "COMMIT"
@@ -288,7 +303,7 @@ async fn apply(
     )
     .bind(migration.version)
     .bind(migration.name)
-    .bind(checksum(migration))
+    .bind(migration.checksum())
     .bind(clock.now().as_millisecond())
     .execute(&mut *connection)
     .await?;
@@ -300,84 +315,34 @@ async fn apply(
     Ok(())
 }
 
-/// The first migration that the database lacks.
+/// The migrations that the database lacks.
 async fn pending(
     connection: &mut SqliteConnection,
     path: &Path,
-) -> Result<Option<&'static Migration>> {
-    let of_path = |error: sqlx::Error| at_opening(error.into(), path);
+) -> Result<Vec<&'static Migration>> {
+    let applied = applied(connection)
+        .await
+        .map_err(|fault| at_opening(fault, path))?;
+    schema::pending(&MIGRATIONS, &applied, VERSION, &path.display().to_string())
+}
+
+/// What the database says of its schema.
+async fn applied(connection: &mut SqliteConnection) -> Result<Applied, Fault> {
     let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'";
     let table = sqlx::query(table).fetch_optional(&mut *connection);
-    if table.await.map_err(of_path)?.is_none() {
-        return Ok(MIGRATIONS.first());
+    if table.await?.is_none() {
+        return Ok(Applied::default());
     }
-    check_min_binary(connection, path).await?;
-    let rows = sqlx::query("SELECT version, checksum FROM schema_migrations ORDER BY version")
+    let min_binary = sqlx::query_scalar("SELECT min_binary FROM schema_info WHERE id = 1")
+        .fetch_optional(&mut *connection)
+        .await?;
+    let rows = sqlx::query_as("SELECT version, checksum FROM schema_migrations ORDER BY version")
         .fetch_all(connection)
-        .await
-        .map_err(of_path)?;
-    let mut applied = Vec::new();
-    for row in &rows {
-        let version: i64 = row.try_get(0).map_err(of_path)?;
-        let checksum: Vec<u8> = row.try_get(1).map_err(of_path)?;
-        applied.push((version, checksum));
-    }
-    for migration in &MIGRATIONS {
-        match applied
-            .iter()
-            .find(|(version, _)| *version == migration.version)
-        {
-            None => return Ok(Some(migration)),
-            Some((_, known)) if *known == checksum(migration) => {}
-            Some(_) => {
-                return Err(Error::new(
-                    ErrorKind::Corrupt,
-                    format!(
-                        "migration {} of `{}` is not the one that this program knows",
-                        migration.version,
-                        path.display()
-                    ),
-                ));
-            }
-        }
-    }
-    Ok(None)
-}
-
-async fn check_min_binary(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
-    let needed: Option<String> =
-        sqlx::query_scalar("SELECT min_binary FROM schema_info WHERE id = 1")
-            .fetch_optional(connection)
-            .await
-            .map_err(|error| at_opening(error.into(), path))?;
-    let Some(needed) = needed else {
-        return Err(Error::new(
-            ErrorKind::Corrupt,
-            format!("the table schema_info of `{}` is empty", path.display()),
-        ));
-    };
-    if numbers(VERSION) >= numbers(&needed) {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Unsupported,
-        format!(
-            "the database `{}` needs gatelodge {needed} or newer, this is {VERSION}",
-            path.display()
-        ),
-    ))
-}
-
-/// A version as it compares; what is no number is later than any.
-fn numbers(version: &str) -> Vec<u64> {
-    version
-        .split('.')
-        .map(|part| part.parse().unwrap_or(u64::MAX))
-        .collect()
-}
-
-fn checksum(migration: &Migration) -> Vec<u8> {
-    Sha256::digest(migration.sql.as_bytes()).to_vec()
+        .await?;
+    Ok(Applied {
+        min_binary,
+        migrations: rows,
+    })
 }
 
 /// A file that this process may only read would open all the same, and fail
@@ -448,7 +413,7 @@ mod tests {
             pending(&mut connection, Path::new("x"))
                 .await
                 .unwrap()
-                .is_none()
+                .is_empty()
         );
     }
 
@@ -467,12 +432,5 @@ mod tests {
         let error = at_opening(fault, &config.path);
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert!(error.message().contains("read-only"), "{error}");
-    }
-
-    #[test]
-    fn versions_compare_by_their_numbers() {
-        assert!(numbers("0.10.0") > numbers("0.9.9"));
-        assert!(numbers("1.0.0") >= numbers("1.0.0"));
-        assert!(numbers("1.0.0") < numbers("no version"));
     }
 }

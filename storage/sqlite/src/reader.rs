@@ -1,4 +1,4 @@
-//! The connections that only read, and how stored values become the model's.
+//! The connections that only read.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -6,18 +6,11 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use gatelodge_core::{Result, model::Lock, secret::TokenHash};
-use jiff::Timestamp;
-use serde::de::DeserializeOwned;
-use sqlx::{
-    ConnectOptions, Connection, Decode, Row, Sqlite, SqliteConnection, Type,
-    sqlite::{SqliteConnectOptions, SqliteRow},
-};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
-use uuid::Uuid;
 
 use crate::error::Fault;
 
@@ -142,163 +135,4 @@ impl Drop for ReadLease {
             self.shared.idle().push(connection);
         }
     }
-}
-
-/// A row of a table, read with suspicion: what does not fit is an error that
-/// names the column.
-pub(crate) struct Stored<'r> {
-    row: &'r SqliteRow,
-    table: &'static str,
-}
-
-impl<'r> Stored<'r> {
-    pub(crate) fn new(row: &'r SqliteRow, table: &'static str) -> Self {
-        Self { row, table }
-    }
-
-    pub(crate) fn value<T>(&self, column: &'static str) -> Result<T, Fault>
-    where
-        T: Decode<'r, Sqlite> + Type<Sqlite>,
-    {
-        self.row
-            .try_get(column)
-            .map_err(|error| self.wrong(column, error))
-    }
-
-    pub(crate) fn text(&self, column: &'static str) -> Result<String, Fault> {
-        self.value(column)
-    }
-
-    pub(crate) fn uuid(&self, column: &'static str) -> Result<Uuid, Fault> {
-        self.value(column)
-    }
-
-    pub(crate) fn integer(&self, column: &'static str) -> Result<i64, Fault> {
-        self.value(column)
-    }
-
-    /// A flag, stored as 0 or 1.
-    pub(crate) fn flag(&self, column: &'static str) -> Result<bool, Fault> {
-        match self.integer(column)? {
-            0 => Ok(false),
-            1 => Ok(true),
-            other => Err(self.wrong(column, format!("{other} is no flag"))),
-        }
-    }
-
-    pub(crate) fn time(&self, column: &'static str) -> Result<Timestamp, Fault> {
-        self.as_time(column, self.integer(column)?)
-    }
-
-    pub(crate) fn optional_time(&self, column: &'static str) -> Result<Option<Timestamp>, Fault> {
-        self.value::<Option<i64>>(column)?
-            .map(|millis| self.as_time(column, millis))
-            .transpose()
-    }
-
-    fn as_time(&self, column: &'static str, millis: i64) -> Result<Timestamp, Fault> {
-        Timestamp::from_millisecond(millis).map_err(|error| self.wrong(column, error))
-    }
-
-    pub(crate) fn hash(&self, column: &'static str) -> Result<TokenHash, Fault> {
-        let bytes: &[u8] = self.value(column)?;
-        self.as_hash(column, bytes)
-    }
-
-    pub(crate) fn optional_hash(&self, column: &'static str) -> Result<Option<TokenHash>, Fault> {
-        self.value::<Option<&[u8]>>(column)?
-            .map(|bytes| self.as_hash(column, bytes))
-            .transpose()
-    }
-
-    fn as_hash(&self, column: &'static str, bytes: &[u8]) -> Result<TokenHash, Fault> {
-        let bytes = <[u8; 32]>::try_from(bytes).map_err(|error| self.wrong(column, error))?;
-        Ok(TokenHash::from_bytes(bytes))
-    }
-
-    /// A text that `parse` knows.
-    pub(crate) fn word<T>(
-        &self,
-        column: &'static str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, Fault> {
-        let text: &str = self.value(column)?;
-        parse(text).ok_or_else(|| self.wrong(column, "an unknown word"))
-    }
-
-    pub(crate) fn optional_word<T>(
-        &self,
-        column: &'static str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, Fault> {
-        self.value::<Option<&str>>(column)?
-            .map(|text| parse(text).ok_or_else(|| self.wrong(column, "an unknown word")))
-            .transpose()
-    }
-
-    /// A name, checked as it was when it was stored.
-    pub(crate) fn name<T>(
-        &self,
-        column: &'static str,
-        parse: impl FnOnce(&str) -> Result<T>,
-    ) -> Result<T, Fault> {
-        let text: &str = self.value(column)?;
-        parse(text).map_err(|error| self.wrong(column, error))
-    }
-
-    pub(crate) fn optional_name<T>(
-        &self,
-        column: &'static str,
-        parse: impl FnOnce(&str) -> Result<T>,
-    ) -> Result<Option<T>, Fault> {
-        self.value::<Option<&str>>(column)?
-            .map(|text| parse(text).map_err(|error| self.wrong(column, error)))
-            .transpose()
-    }
-
-    pub(crate) fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, Fault> {
-        let text: &str = self.value(column)?;
-        serde_json::from_str(text).map_err(|error| self.wrong(column, error))
-    }
-
-    /// The lock of a tenant or user, spread over four columns.
-    pub(crate) fn lock(&self) -> Result<Option<Lock>, Fault> {
-        let Some(since) = self.optional_time("lock_since")? else {
-            return Ok(None);
-        };
-        Ok(Some(Lock {
-            reason: self.value("lock_reason")?,
-            until: self.optional_time("lock_until")?,
-            since,
-            cascade: self.flag("lock_cascade")?,
-        }))
-    }
-
-    fn wrong(
-        &self,
-        column: &'static str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Fault {
-        Fault::Value {
-            table: self.table,
-            column,
-            source: source.into(),
-        }
-    }
-}
-
-/// Reads every row with `read`.
-pub(crate) fn all<T>(
-    rows: &[SqliteRow],
-    read: impl Fn(&SqliteRow) -> Result<T, Fault>,
-) -> Result<Vec<T>> {
-    Ok(rows.iter().map(read).collect::<Result<_, Fault>>()?)
-}
-
-/// Reads the row, if there is one.
-pub(crate) fn one<T>(
-    row: Option<&SqliteRow>,
-    read: impl Fn(&SqliteRow) -> Result<T, Fault>,
-) -> Result<Option<T>> {
-    Ok(row.map(read).transpose()?)
 }

@@ -1,265 +1,187 @@
-//! One unit of work: a connection in a transaction, a scope, and the two
-//! gates that every statement passes.
+//! A unit's connection, and SQLite's words in the shared statements.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use async_trait::async_trait;
 use gatelodge_core::{
-    Clock, Error, Result,
-    model::TenantId,
-    storage::{
-        AuditRepository, Change, Changed, FlowRepository, InstallationRepository, LimitRepository,
-        RecordRepository, Scope, SessionRepository, TenantRepository, UnitOfWork, UserRepository,
-    },
+    Result,
+    storage::{Scope, SessionTouch},
 };
-use serde::Serialize;
+use gatelodge_storage_sql::{Columns, Connection, Dialect, Statement, Value, Wrong, json};
+use jiff::Timestamp;
 use sqlx::{
-    Sqlite, SqliteConnection,
+    AssertSqlSafe, Decode, Row as _, Sqlite, SqliteConnection, Type,
     query::Query,
     sqlite::{SqliteArguments, SqliteRow},
 };
 use uuid::Uuid;
 
-use crate::{
-    error::{Fault, unsupported},
-    reader::ReadLease,
-    writer::WriteLease,
-};
+use crate::{error::Fault, reader::ReadLease, writer::WriteLease};
 
-/// A statement with its values.
-pub(crate) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+/// A unit of work.
+pub(crate) type SqliteUnit = gatelodge_storage_sql::SqlUnit<Lease>;
 
-/// A unit of work and, since every repository trait is implemented on it in
-/// the file of its aggregate, all its repositories.
-pub(crate) struct SqliteUnit {
-    scope: Scope,
-    lease: Lease,
-    clock: Arc<dyn Clock>,
-    announces: bool,
-    /// The operation that is under way. One that was cut short, by an error or
-    /// by dropping its future, stays here, and the unit takes no other.
-    operation: Option<&'static str>,
-}
-
+/// The connection on loan to a unit.
 pub(crate) enum Lease {
     Read(ReadLease),
     Write(WriteLease),
 }
 
-impl SqliteUnit {
-    pub(crate) fn new(scope: Scope, lease: Lease, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            scope,
-            lease,
-            clock,
-            announces: false,
-            operation: None,
-        }
-    }
+static DIALECT: Dialect = Dialect {
+    position: "instr",
+    // A sum beyond the end of time becomes a floating number, which compares as well.
+    ends_at: "min(last_active_at + max(idle_seconds, 0) * 1000, expires_at)",
+    // As the partial index has it.
+    is_verified: "email_verified = 1",
+    // The one writer is the lock: whoever comes here has it.
+    lock: "",
+    lock_for_delete: "",
+    hold: "",
+    skip_locked: "",
+    lock_number: None,
+    no_tenant: || Value::Bytes(Some(Vec::new())),
+    is_no_tenant: "tenant = x''",
+    touch,
+    open_archive: None,
+};
 
-    /// Begins an operation of any scope that reads; [`Self::done`] ends it.
-    pub(crate) fn read(&mut self, operation: &'static str) -> Result<Scope> {
-        if let Some(failed) = self.operation {
-            return Err(Error::internal(format!(
-                "after `{failed}` failed, this unit of work can only be rolled back"
-            ))
-            .during(operation));
-        }
-        self.operation = Some(operation);
-        Ok(self.scope)
-    }
-
-    /// Begins an operation of any scope that writes.
-    pub(crate) fn write(&mut self, operation: &'static str) -> Result<Scope> {
-        let scope = self.read(operation)?;
-        match self.lease {
-            Lease::Write(_) => Ok(scope),
-            Lease::Read(_) => Err(unsupported("a read unit cannot write").during(operation)),
-        }
-    }
-
-    /// Begins a *tenant* operation that reads; answers the tenant.
-    pub(crate) fn tenant_read(&mut self, operation: &'static str) -> Result<Uuid> {
-        tenant_of(self.read(operation)?, operation)
-    }
-
-    /// Begins a *tenant* operation that writes; answers the tenant.
-    pub(crate) fn tenant_write(&mut self, operation: &'static str) -> Result<Uuid> {
-        tenant_of(self.write(operation)?, operation)
-    }
-
-    /// Begins a *platform* operation that reads.
-    pub(crate) fn platform_read(&mut self, operation: &'static str) -> Result<()> {
-        platform_of(self.read(operation)?, operation)
-    }
-
-    /// Begins a *platform* operation that writes.
-    pub(crate) fn platform_write(&mut self, operation: &'static str) -> Result<()> {
-        platform_of(self.write(operation)?, operation)
-    }
-
-    /// Ends the operation well.
-    pub(crate) fn done<T>(&mut self, result: T) -> Result<T> {
-        self.operation = None;
-        Ok(result)
-    }
-
-    /// Runs a statement that writes; answers how many rows it touched.
-    pub(crate) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64> {
-        let result = match self.connection() {
-            Ok(connection) => statement.execute(connection).await.map_err(Fault::from),
-            Err(fault) => Err(fault),
-        };
-        let result = result.map_err(|fault| self.named(fault))?;
-        Ok(result.rows_affected())
-    }
-
-    /// Runs a statement that must touch exactly one row.
-    pub(crate) async fn execute_one(&mut self, statement: Statement<'_>) -> Result<()> {
-        match self.execute(statement).await? {
-            1 => Ok(()),
-            rows => Err(
-                Error::internal(format!("{rows} rows were written instead of one"))
-                    .during(self.operation.unwrap_or_default()),
-            ),
-        }
-    }
-
-    /// The first row, if there is one.
-    pub(crate) async fn fetch(&mut self, statement: Statement<'_>) -> Result<Option<SqliteRow>> {
-        let result = match self.connection() {
-            Ok(connection) => statement
-                .fetch_optional(connection)
-                .await
-                .map_err(Fault::from),
-            Err(fault) => Err(fault),
-        };
-        result.map_err(|fault| self.named(fault))
-    }
-
-    /// All rows.
-    pub(crate) async fn fetch_all(&mut self, statement: Statement<'_>) -> Result<Vec<SqliteRow>> {
-        let result = match self.connection() {
-            Ok(connection) => statement.fetch_all(connection).await.map_err(Fault::from),
-            Err(fault) => Err(fault),
-        };
-        result.map_err(|fault| self.named(fault))
-    }
-
+impl Lease {
     fn connection(&mut self) -> Result<&mut SqliteConnection, Fault> {
-        match &mut self.lease {
-            Lease::Read(lease) => lease.connection(),
-            Lease::Write(lease) => lease.connection(),
-        }
-    }
-
-    fn named(&self, fault: Fault) -> Error {
-        Error::from(fault).during(self.operation.unwrap_or_default())
-    }
-}
-
-/// A value as it is stored in a JSON column.
-pub(crate) fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| Error::internal("a value cannot be written as JSON").because(error))
-}
-
-fn tenant_of(scope: Scope, operation: &'static str) -> Result<Uuid> {
-    match scope {
-        Scope::Tenant(tenant) => Ok(tenant.as_uuid()),
-        Scope::Platform => {
-            Err(unsupported("a platform unit cannot reach into a tenant").during(operation))
-        }
-    }
-}
-
-fn platform_of(scope: Scope, operation: &'static str) -> Result<()> {
-    match scope {
-        Scope::Platform => Ok(()),
-        Scope::Tenant(_) => {
-            Err(unsupported("a tenant unit cannot reach the platform").during(operation))
+        match self {
+            Self::Read(lease) => lease.connection(),
+            Self::Write(lease) => lease.connection(),
         }
     }
 }
 
 #[async_trait]
-impl UnitOfWork for SqliteUnit {
-    fn scope(&self) -> Scope {
-        self.scope
+impl Connection for Lease {
+    type Row = Row;
+
+    const DIALECT: &'static Dialect = &DIALECT;
+
+    fn can_write(&self) -> bool {
+        matches!(self, Self::Write(_))
     }
 
-    async fn enter(&mut self, tenant: TenantId) -> Result<()> {
-        self.platform_read("unit.enter")?;
-        self.scope = Scope::Tenant(tenant);
-        self.done(())
+    async fn execute(&mut self, statement: Statement) -> Result<u64> {
+        let result = query(statement).execute(self.connection()?).await;
+        Ok(result.map_err(Fault::from)?.rows_affected())
     }
 
-    fn tenants(&mut self) -> &mut dyn TenantRepository {
-        self
+    async fn fetch_all(&mut self, statement: Statement) -> Result<Vec<Row>> {
+        let rows = query(statement).fetch_all(self.connection()?).await;
+        Ok(rows.map_err(Fault::from)?.into_iter().map(Row).collect())
     }
 
-    fn users(&mut self) -> &mut dyn UserRepository {
-        self
+    /// SQLite does not watch over tenants; the statements do.
+    async fn set_scope(&mut self, _scope: Scope) -> Result<()> {
+        Ok(())
     }
 
-    fn records(&mut self) -> &mut dyn RecordRepository {
-        self
-    }
-
-    fn flows(&mut self) -> &mut dyn FlowRepository {
-        self
-    }
-
-    fn sessions(&mut self) -> &mut dyn SessionRepository {
-        self
-    }
-
-    fn limits(&mut self) -> &mut dyn LimitRepository {
-        self
-    }
-
-    fn audit(&mut self) -> &mut dyn AuditRepository {
-        self
-    }
-
-    fn installation(&mut self) -> &mut dyn InstallationRepository {
-        self
-    }
-
-    async fn announce(&mut self, change: Change) -> Result<()> {
-        self.write("unit.announce")?;
-        let (what, object) = match change.what {
-            Changed::Tenant => ("tenant", None),
-            Changed::User(id) => ("user", Some(id.as_uuid())),
-            Changed::Session(id) => ("session", Some(id.as_uuid())),
-        };
-        let statement =
-            sqlx::query("INSERT INTO changes (at, tenant, what, object) VALUES (?1, ?2, ?3, ?4)")
-                .bind(self.clock.now().as_millisecond())
-                .bind(change.tenant.as_uuid())
-                .bind(what)
-                .bind(object);
-        self.execute_one(statement).await?;
-        self.announces = true;
-        self.done(())
-    }
-
-    async fn commit(mut self: Box<Self>) -> Result<()> {
-        self.read("unit.commit")?;
-        match self.lease {
+    async fn commit(self, announces: bool) -> Result<()> {
+        match self {
             // It changed nothing: dropping it ends its transaction.
-            Lease::Read(_) => Ok(()),
-            Lease::Write(lease) => lease
-                .commit(self.announces)
-                .await
-                .map_err(|error| error.during("unit.commit")),
+            Self::Read(_) => Ok(()),
+            Self::Write(lease) => lease.commit(announces).await,
         }
     }
 
-    async fn rollback(self: Box<Self>) -> Result<()> {
-        match self.lease {
-            Lease::Read(_) => Ok(()),
-            Lease::Write(lease) => lease.rollback().await,
+    async fn rollback(self) -> Result<()> {
+        match self {
+            Self::Read(_) => Ok(()),
+            Self::Write(lease) => lease.rollback().await,
         }
     }
+}
+
+fn query<'q>(statement: Statement) -> Query<'q, Sqlite, SqliteArguments> {
+    let (text, values) = statement.into_parts();
+    let query = match text {
+        Cow::Borrowed(text) => sqlx::query(text),
+        // Put together from our own words; values are bound.
+        Cow::Owned(text) => sqlx::query(AssertSqlSafe(text)),
+    };
+    values.into_iter().fold(query, |query, value| match value {
+        Value::Uuid(value) => query.bind(value),
+        Value::Bytes(value) => query.bind(value),
+        Value::Text(value) => query.bind(value),
+        Value::Integer(value) => query.bind(value),
+        Value::Flag(value) => query.bind(value),
+        Value::Time(value) => query.bind(value.map(Timestamp::as_millisecond)),
+        Value::Json(value) => query.bind(value),
+    })
+}
+
+/// A row of an answer.
+pub(crate) struct Row(pub(crate) SqliteRow);
+
+impl Row {
+    fn value<'r, T>(&'r self, column: &str) -> Result<Option<T>, Wrong>
+    where
+        T: Decode<'r, Sqlite> + Type<Sqlite>,
+    {
+        Ok(self.0.try_get(column)?)
+    }
+}
+
+impl Columns for Row {
+    fn uuid(&self, column: &str) -> Result<Option<Uuid>, Wrong> {
+        // The platform's own audit events have an empty tenant.
+        match self.value::<&[u8]>(column)? {
+            Some([]) | None => Ok(None),
+            Some(bytes) => Ok(Some(Uuid::from_slice(bytes)?)),
+        }
+    }
+
+    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, Wrong> {
+        self.value(column)
+    }
+
+    fn text(&self, column: &str) -> Result<Option<String>, Wrong> {
+        self.value(column)
+    }
+
+    fn integer(&self, column: &str) -> Result<Option<i64>, Wrong> {
+        self.value(column)
+    }
+
+    /// A flag, stored as 0 or 1.
+    fn flag(&self, column: &str) -> Result<Option<bool>, Wrong> {
+        match self.integer(column)? {
+            None => Ok(None),
+            Some(0) => Ok(Some(false)),
+            Some(1) => Ok(Some(true)),
+            Some(other) => Err(format!("{other} is no flag").into()),
+        }
+    }
+
+    fn time(&self, column: &str) -> Result<Option<Timestamp>, Wrong> {
+        let millis = self.integer(column)?;
+        Ok(millis.map(Timestamp::from_millisecond).transpose()?)
+    }
+
+    fn json(&self, column: &str) -> Result<Option<String>, Wrong> {
+        self.value(column)
+    }
+}
+
+/// Touches as one value, for one statement over all of them.
+fn touch(touches: &[SessionTouch]) -> Result<Statement> {
+    let rows: Vec<_> = touches
+        .iter()
+        .map(|touch| {
+            let tenant = touch.tenant.as_uuid().simple().to_string();
+            let id = touch.id.as_uuid().simple().to_string();
+            (tenant, id, touch.at.as_millisecond())
+        })
+        .collect();
+    let statement = Statement::new(
+        "UPDATE sessions SET last_active_at = touched.at FROM \
+         (SELECT unhex(value ->> 0) AS tenant, unhex(value ->> 1) AS id, \
+         max(value ->> 2) AS at FROM json_each($1) GROUP BY 1, 2) AS touched \
+         WHERE sessions.tenant = touched.tenant AND sessions.id = touched.id \
+         AND ended_at IS NULL AND last_active_at < touched.at",
+    );
+    Ok(statement.bind(Value::Json(json(&rows)?)))
 }

@@ -5,13 +5,15 @@
 //! | `core` | nothing | web, database, HTTP client; of tokio only `sync` |
 //! | `core/access` | core | as core |
 //! | `providers/*` | core; `plugin` also plugin-kit | web, database, templates, an HTTP client of its own |
-//! | `storage/*` | core | web, templates, HTTP client |
+//! | `storage/sql` | core | web, database, templates, HTTP client |
+//! | other `storage/*` | core, `storage/sql` | web, templates, HTTP client |
 //! | `server` | core, access, providers, backends, each of the last two optional and on by default | |
 //! | `tests/*-suite` | core | web, database, HTTP client |
+//! | `tests/postgres` | nothing; unpublished | web, database, HTTP client |
 //! | `tests/e2e`, `tests/load`, `tests/architecture` | anything; unpublished | |
 //! | `examples/*` | core, plugin-kit; `embedded` also server | |
 //!
-//! In tests, providers, backends and examples also use the suites.
+//! In tests, providers, backends and examples also use the suites; backends and the server `tests/postgres`, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,12 +50,16 @@ pub enum Area {
     PluginHost,
     /// `providers/plugin-kit`, what authors of loaded providers depend on.
     PluginKit,
-    /// A folder in `storage`.
+    /// `storage/sql`, what the SQL backends share.
+    SqlHelper,
+    /// Another folder in `storage`.
     Backend,
     /// `server`
     Server,
     /// A folder in `tests` whose name ends in `-suite`.
     Suite,
+    /// `tests/postgres`, the servers that tests stand on.
+    Fixture,
     /// The other folders in `tests` that the table names.
     Harness,
     /// A folder in `examples`, but the one below.
@@ -71,9 +77,11 @@ impl Area {
             ["providers", "plugin"] => Some(Self::PluginHost),
             ["providers", "plugin-kit"] => Some(Self::PluginKit),
             ["providers", _] => Some(Self::Provider),
+            ["storage", "sql"] => Some(Self::SqlHelper),
             ["storage", _] => Some(Self::Backend),
             ["server"] => Some(Self::Server),
             ["tests", name] if name.ends_with("-suite") => Some(Self::Suite),
+            ["tests", "postgres"] => Some(Self::Fixture),
             ["tests", "e2e" | "load" | "architecture"] => Some(Self::Harness),
             ["examples", "embedded"] => Some(Self::EmbeddedExample),
             ["examples", _] => Some(Self::Example),
@@ -91,12 +99,15 @@ impl Area {
         let in_tests = kind == Kind::Dev;
         match self {
             Self::Harness => true,
+            Self::Fixture => false,
             Self::Core => in_tests && other == Self::Suite,
-            Self::Access | Self::PluginKit => other == Self::Core,
+            Self::Access | Self::PluginKit | Self::SqlHelper => other == Self::Core,
             // Decision 0002: a suite may use another one's in-memory storage.
             Self::Suite => matches!(other, Self::Core | Self::Suite),
-            Self::Provider | Self::Backend => {
-                other == Self::Core || (in_tests && other == Self::Suite)
+            Self::Provider => other == Self::Core || (in_tests && other == Self::Suite),
+            Self::Backend => {
+                matches!(other, Self::Core | Self::SqlHelper)
+                    || (in_tests && matches!(other, Self::Suite | Self::Fixture))
             }
             Self::PluginHost => {
                 matches!(other, Self::Core | Self::PluginKit) || (in_tests && other == Self::Suite)
@@ -104,7 +115,7 @@ impl Area {
             Self::Server => {
                 matches!(other, Self::Core | Self::Access)
                     || other.is_pluggable()
-                    || (in_tests && other == Self::Suite)
+                    || (in_tests && matches!(other, Self::Suite | Self::Fixture))
             }
             Self::Example | Self::EmbeddedExample => {
                 matches!(other, Self::Core | Self::PluginKit)
@@ -123,7 +134,9 @@ impl Area {
             | Self::Suite
             | Self::Provider
             | Self::PluginHost
-            | Self::PluginKit => [&WEB[..], &DATABASE, &HTTP_CLIENT, &TEMPLATES].concat(),
+            | Self::PluginKit
+            | Self::SqlHelper
+            | Self::Fixture => [&WEB[..], &DATABASE, &HTTP_CLIENT, &TEMPLATES].concat(),
             Self::Backend => [&WEB[..], &HTTP_CLIENT, &TEMPLATES].concat(),
             Self::Server | Self::Harness | Self::Example | Self::EmbeddedExample => Vec::new(),
         }
@@ -136,8 +149,8 @@ impl Area {
             Self::Core => Some("gatelodge-core".to_owned()),
             Self::Access => Some("gatelodge-access".to_owned()),
             Self::Provider | Self::PluginHost => Some(format!("gatelodge-provider-{last}")),
-            Self::Backend => Some(format!("gatelodge-storage-{last}")),
-            Self::PluginKit | Self::Server | Self::Suite | Self::Harness => {
+            Self::Backend | Self::SqlHelper => Some(format!("gatelodge-storage-{last}")),
+            Self::PluginKit | Self::Server | Self::Suite | Self::Fixture | Self::Harness => {
                 Some(format!("gatelodge-{last}"))
             }
             Self::Example | Self::EmbeddedExample => None,

@@ -38,7 +38,7 @@ pub fn check(workspace: &Workspace, tree: &Tree) -> Vec<Violation> {
         }
         let is_internal = matches!(
             Area::of(folder),
-            Some(Area::Harness | Area::Example | Area::EmbeddedExample)
+            Some(Area::Fixture | Area::Harness | Area::Example | Area::EmbeddedExample)
         );
         if is_internal && member.published {
             violation("could be published", "add `publish = false`");

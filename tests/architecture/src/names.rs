@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::dependencies::Area;
 use crate::source::{self, Token};
+use crate::workspace::{Dependency, Kind};
 use crate::{Rule, Tree, Violation, Workspace};
 
 /// Where core declares one repository trait per aggregate.
 const AGGREGATES: &str = "core/src/storage/";
 
 const PROVIDER_FILES: [&str; 5] = ["lib", "config", "provider", "protocol", "error"];
-const BACKEND_FILES: [&str; 7] = [
+const BACKEND_FILES: [&str; 8] = [
     "lib",
     "config",
     "unit_of_work",
@@ -18,9 +19,11 @@ const BACKEND_FILES: [&str; 7] = [
     "writer",
     "changes",
     "reader",
+    "schema",
 ];
 
-/// Checks the Rust and SQL files of every provider and backend against the lists.
+/// Checks the Rust and SQL files of every provider and backend against the lists. A backend that uses `storage/sql` has
+/// its aggregates there.
 pub fn check(workspace: &Workspace, tree: &Tree) -> Vec<Violation> {
     let aggregates = aggregates(tree);
     let mut violations = Vec::new();
@@ -28,7 +31,18 @@ pub fn check(workspace: &Workspace, tree: &Tree) -> Vec<Violation> {
         let folder = member.folder.as_str();
         match Area::of(folder) {
             Some(Area::Provider) => violations.extend(check_provider(folder, tree)),
-            Some(Area::Backend) => violations.extend(check_backend(folder, tree, &aggregates)),
+            Some(Area::SqlHelper) => {
+                violations.extend(missing_aggregates(folder, tree, &aggregates))
+            }
+            Some(Area::Backend) => {
+                violations.extend(check_backend(folder, tree, &aggregates));
+                let shares = |dependency: &Dependency| {
+                    dependency.kind == Kind::Normal && dependency.name == "gatelodge-storage-sql"
+                };
+                if !member.dependencies.iter().any(shares) {
+                    violations.extend(missing_aggregates(folder, tree, &aggregates));
+                }
+            }
             _ => {}
         }
     }
@@ -79,23 +93,32 @@ fn check_backend(folder: &str, tree: &Tree, aggregates: &BTreeSet<String>) -> Ve
                 Rule::FileName,
                 format!("{folder}/{path}"),
                 "not a file name of a backend",
-                "move it into src/{lib,config,unit_of_work,error,writer,changes,reader}.rs, a file named like the \
+                "move it into src/{lib,config,unit_of_work,error,writer,changes,reader,schema}.rs, a file named like the \
                  module of core/src/storage that declares its repository, migrations/ or tests/suite.rs",
             ));
         }
     }
-    for aggregate in aggregates {
+    violations
+}
+
+/// Each aggregate is a file of its own, in a backend or in what SQL backends share.
+fn missing_aggregates(folder: &str, tree: &Tree, aggregates: &BTreeSet<String>) -> Vec<Violation> {
+    let missing = |aggregate: &&String| {
         let path = format!("{folder}/src/{aggregate}.rs");
-        if tree.text(&path).is_none() {
-            violations.push(Violation::new(
+        tree.text(&path).is_none()
+    };
+    aggregates
+        .iter()
+        .filter(missing)
+        .map(|aggregate| {
+            Violation::new(
                 Rule::FileName,
-                path,
+                format!("{folder}/src/{aggregate}.rs"),
                 format!("the backend has no file for the aggregate `{aggregate}`"),
                 format!("implement the repository of {AGGREGATES}{aggregate}.rs there"),
-            ));
-        }
-    }
-    violations
+            )
+        })
+        .collect()
 }
 
 fn missing_suite(folder: &str, tree: &Tree) -> Vec<Violation> {

@@ -99,6 +99,8 @@ fn concrete_crate(token: &Token) -> Option<String> {
     let word = token.word()?;
     let is_concrete =
         word.starts_with("gatelodge_provider_") || word.starts_with("gatelodge_storage_");
+    // The suites are for tests, and only a test can use them.
+    let is_concrete = is_concrete && !word.ends_with("_suite");
     is_concrete.then(|| word.to_owned())
 }
 

@@ -195,6 +195,40 @@ fn a_backend_uses_neither_provider_nor_server() {
 }
 
 #[test]
+fn backends_and_server_use_the_servers_for_tests_in_their_tests_alone() {
+    let fixture = "gatelodge-postgres";
+    let places_of = |user: Crate| {
+        let violations = check(&workspace(vec![user, member("tests/postgres", Vec::new())]));
+        violations
+            .into_iter()
+            .map(|violation| violation.place)
+            .collect::<Vec<_>>()
+    };
+    for folder in ["storage/sqlite", "server", "providers/password", "core"] {
+        let user = |dependency| {
+            let mut user = match folder {
+                "server" => server(&["password", "dep:gatelodge-storage-sqlite"]),
+                _ => member(folder, Vec::new()),
+            };
+            user.dependencies.push(dependency);
+            user
+        };
+        let refused = vec![format!("{folder}/Cargo.toml: {fixture}")];
+        let in_tests = match folder {
+            "storage/sqlite" | "server" => Vec::new(),
+            _ => refused.clone(),
+        };
+        assert_eq!(places_of(user(in_tests_on(fixture))), in_tests);
+        assert_eq!(places_of(user(on(fixture))), refused);
+    }
+    let uses_core = member("tests/postgres", vec![on("gatelodge-core")]);
+    assert_eq!(
+        places(uses_core),
+        ["tests/postgres/Cargo.toml: gatelodge-core"]
+    );
+}
+
+#[test]
 fn the_server_uses_suites_in_its_tests_alone() {
     let mut changed = server(&["password", "dep:gatelodge-storage-sqlite"]);
     changed

@@ -1,5 +1,5 @@
 use gatelodge_architecture::names::{aggregates, check};
-use gatelodge_architecture::workspace::Crate;
+use gatelodge_architecture::workspace::{Crate, Dependency};
 use gatelodge_architecture::{Tree, Workspace};
 
 const BASE: [(&str, &str); 7] = [
@@ -75,6 +75,36 @@ fn a_backend_without_a_file_for_an_aggregate_fails() {
         .into_iter()
         .filter(|(path, _)| *path != "storage/sqlite/src/users.rs");
     assert_eq!(places(&Tree::of(files)), ["storage/sqlite/src/users.rs"]);
+}
+
+#[test]
+fn sql_backends_share_the_files_of_their_aggregates() {
+    let sql = Crate {
+        folder: "storage/sql".to_owned(),
+        ..Crate::default()
+    };
+    let backend = Crate {
+        folder: "storage/sqlite".to_owned(),
+        dependencies: vec![Dependency {
+            name: "gatelodge-storage-sql".to_owned(),
+            ..Dependency::default()
+        }],
+        ..Crate::default()
+    };
+    let workspace = Workspace {
+        crates: vec![sql, backend],
+    };
+    let places = |missing: &str| {
+        let files = BASE.into_iter().chain([("storage/sql/src/users.rs", "")]);
+        let tree = Tree::of(files.filter(|(path, _)| *path != missing));
+        let violations = check(&workspace, &tree);
+        violations.into_iter().map(|v| v.place).collect::<Vec<_>>()
+    };
+    assert_eq!(places("storage/sqlite/src/users.rs"), [""; 0]);
+    assert_eq!(
+        places("storage/sql/src/users.rs"),
+        ["storage/sql/src/users.rs"]
+    );
 }
 
 #[test]

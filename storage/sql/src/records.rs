@@ -6,59 +6,77 @@ use gatelodge_core::{
     storage::{Record, RecordRepository},
 };
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use crate::{
-    error::{Fault, missing},
-    reader::{Stored, all, one},
-    unit_of_work::SqliteUnit,
+    Columns, Connection, SqlUnit, Statement, Value,
+    statement::Table,
+    stored::{Stored, all, one},
+    unit_of_work::missing,
 };
 
 /// At most this many records of a user are answered.
 const MAX_RECORDS: i64 = 1_000;
 
+pub(crate) const RECORDS: Table = Table {
+    name: "records",
+    key: "tenant, id",
+    columns: &[
+        "tenant",
+        "id",
+        "provider",
+        "\"user\"",
+        "key",
+        "label",
+        "expires_at",
+        "created_at",
+        "version",
+        "sealed",
+    ],
+};
+
 macro_rules! columns {
     () => {
-        "id, provider, user, key, label, expires_at, created_at, version, sealed"
+        "id, provider, \"user\", key, label, expires_at, created_at, version, sealed"
     };
 }
 
-fn read(row: &SqliteRow) -> Result<Record, Fault> {
+pub(crate) fn read(row: &impl Columns) -> Result<Record> {
     let row = Stored::new(row, "records");
-    let user: Option<_> = row.value("user")?;
     Ok(Record {
         id: RecordId::from_uuid(row.uuid("id")?),
         provider: row.name("provider", |id| ProviderId::new(id))?,
-        user: user.map(UserId::from_uuid),
+        user: row.optional_uuid("user")?.map(UserId::from_uuid),
         key: row.optional_hash("key")?,
         label: row.text("label")?,
         expires_at: row.optional_time("expires_at")?,
         created_at: row.time("created_at")?,
         version: row.integer("version")?,
-        sealed: row.value("sealed")?,
+        sealed: row.bytes("sealed")?,
     })
 }
 
+/// All columns, in the table's order.
+pub(crate) fn values(tenant: Uuid, record: &Record) -> Vec<Value> {
+    vec![
+        tenant.into(),
+        record.id.as_uuid().into(),
+        record.provider.as_str().into(),
+        record.user.map(|user| user.as_uuid()).into(),
+        record.key.into(),
+        record.label.as_str().into(),
+        record.expires_at.into(),
+        record.created_at.into(),
+        record.version.into(),
+        record.sealed.as_slice().into(),
+    ]
+}
+
 #[async_trait]
-impl RecordRepository for SqliteUnit {
+impl<C: Connection> RecordRepository for SqlUnit<C> {
     async fn create(&mut self, record: &Record) -> Result<()> {
         let tenant = self.tenant_write("records.create")?;
-        let statement = sqlx::query(
-            "INSERT INTO records (tenant, id, provider, user, key, label, expires_at, created_at, \
-             version, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )
-        .bind(tenant)
-        .bind(record.id.as_uuid())
-        .bind(record.provider.as_str())
-        .bind(record.user.map(|user| user.as_uuid()))
-        .bind(record.key.map(|key| key.as_bytes().to_vec()))
-        .bind(record.label.as_str())
-        .bind(record.expires_at.map(Timestamp::as_millisecond))
-        .bind(record.created_at.as_millisecond())
-        .bind(record.version)
-        .bind(record.sealed.as_slice());
-        self.execute_one(statement)
+        self.execute_one(RECORDS.insert(values(tenant, record)))
             .await
             .map_err(|error| missing(error, "user"))?;
         self.done(())
@@ -69,9 +87,9 @@ impl RecordRepository for SqliteUnit {
         let statement = concat!(
             "SELECT ",
             columns!(),
-            " FROM records WHERE tenant = ?1 AND id = ?2 AND provider = ?3"
+            " FROM records WHERE tenant = $1 AND id = $2 AND provider = $3"
         );
-        let statement = sqlx::query(statement)
+        let statement = Statement::new(statement)
             .bind(tenant)
             .bind(id.as_uuid())
             .bind(provider.as_str());
@@ -84,12 +102,12 @@ impl RecordRepository for SqliteUnit {
         let statement = concat!(
             "SELECT ",
             columns!(),
-            " FROM records WHERE tenant = ?1 AND provider = ?2 AND key = ?3"
+            " FROM records WHERE tenant = $1 AND provider = $2 AND key = $3"
         );
-        let statement = sqlx::query(statement)
+        let statement = Statement::new(statement)
             .bind(tenant)
             .bind(provider.as_str())
-            .bind(key.as_bytes().as_slice());
+            .bind(*key);
         let row = self.fetch(statement).await?;
         self.done(one(row.as_ref(), read)?)
     }
@@ -99,9 +117,9 @@ impl RecordRepository for SqliteUnit {
         let statement = concat!(
             "SELECT ",
             columns!(),
-            " FROM records WHERE tenant = ?1 AND user = ?2 AND provider = ?3 ORDER BY id LIMIT ?4"
+            " FROM records WHERE tenant = $1 AND \"user\" = $2 AND provider = $3 ORDER BY id LIMIT $4"
         );
-        let statement = sqlx::query(statement)
+        let statement = Statement::new(statement)
             .bind(tenant)
             .bind(user.as_uuid())
             .bind(provider.as_str())
@@ -113,19 +131,19 @@ impl RecordRepository for SqliteUnit {
     async fn update(&mut self, record: &Record) -> Result<Record> {
         let tenant = self.tenant_write("records.update")?;
         let statement = concat!(
-            "UPDATE records SET key = ?5, label = ?6, expires_at = ?7, sealed = ?8, \
+            "UPDATE records SET key = $5, label = $6, expires_at = $7, sealed = $8, \
              version = version + 1 \
-             WHERE tenant = ?1 AND id = ?2 AND provider = ?3 AND version = ?4 RETURNING ",
+             WHERE tenant = $1 AND id = $2 AND provider = $3 AND version = $4 RETURNING ",
             columns!()
         );
-        let statement = sqlx::query(statement)
+        let statement = Statement::new(statement)
             .bind(tenant)
             .bind(record.id.as_uuid())
             .bind(record.provider.as_str())
             .bind(record.version)
-            .bind(record.key.map(|key| key.as_bytes().to_vec()))
+            .bind(record.key)
             .bind(record.label.as_str())
-            .bind(record.expires_at.map(Timestamp::as_millisecond))
+            .bind(record.expires_at)
             .bind(record.sealed.as_slice());
         let row = self.fetch(statement).await?;
         match one(row.as_ref(), read)? {
@@ -139,8 +157,8 @@ impl RecordRepository for SqliteUnit {
     async fn delete(&mut self, provider: &ProviderId, id: RecordId, version: i64) -> Result<()> {
         let tenant = self.tenant_write("records.delete")?;
         let statement = "DELETE FROM records \
-                         WHERE tenant = ?1 AND id = ?2 AND provider = ?3 AND version = ?4";
-        let statement = sqlx::query(statement)
+                         WHERE tenant = $1 AND id = $2 AND provider = $3 AND version = $4";
+        let statement = Statement::new(statement)
             .bind(tenant)
             .bind(id.as_uuid())
             .bind(provider.as_str())
@@ -153,8 +171,8 @@ impl RecordRepository for SqliteUnit {
 
     async fn delete_by_user(&mut self, provider: &ProviderId, user: UserId) -> Result<u64> {
         let tenant = self.tenant_write("records.delete_by_user")?;
-        let statement = "DELETE FROM records WHERE tenant = ?1 AND user = ?2 AND provider = ?3";
-        let statement = sqlx::query(statement)
+        let statement = "DELETE FROM records WHERE tenant = $1 AND \"user\" = $2 AND provider = $3";
+        let statement = Statement::new(statement)
             .bind(tenant)
             .bind(user.as_uuid())
             .bind(provider.as_str());
@@ -164,18 +182,18 @@ impl RecordRepository for SqliteUnit {
 
     async fn delete_expired(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
         let tenant = self.tenant_write("records.delete_expired")?;
-        let statement = "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records \
-                         WHERE tenant = ?1 AND expires_at < ?2 ORDER BY expires_at LIMIT ?3)";
-        let statement = sqlx::query(statement)
-            .bind(tenant)
-            .bind(now.as_millisecond())
-            .bind(i64::from(limit));
+        let statement = format!(
+            "DELETE FROM records WHERE (tenant, id) IN (SELECT tenant, id FROM records \
+             WHERE tenant = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3{})",
+            C::DIALECT.skip_locked
+        );
+        let statement = Statement::new(statement).bind(tenant).bind(now).bind(limit);
         let rows = self.execute(statement).await?;
         self.done(rows)
     }
 }
 
-impl SqliteUnit {
+impl<C: Connection> SqlUnit<C> {
     /// Why a write with a version touched no record.
     async fn why_no_record(
         &mut self,
@@ -183,8 +201,8 @@ impl SqliteUnit {
         provider: &ProviderId,
         id: RecordId,
     ) -> Result<Error> {
-        let statement = "SELECT 1 FROM records WHERE tenant = ?1 AND id = ?2 AND provider = ?3";
-        let statement = sqlx::query(statement)
+        let statement = "SELECT 1 FROM records WHERE tenant = $1 AND id = $2 AND provider = $3";
+        let statement = Statement::new(statement)
             .bind(tenant)
             .bind(id.as_uuid())
             .bind(provider.as_str());
