@@ -87,7 +87,7 @@ pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform
         .map_err(|error| StartError::Other(format!("the origin is no address: {error}")))?;
     let providers = plugins::providers(config)?;
     if matches!(opening, Opening::Command)
-        && let Some(file) = plugins::embedded_file(loaded)
+        && let Some(file) = plugins::embedded_file(&loaded.config.storage)
         && !file.exists()
     {
         return Err(StartError::Other(format!(
@@ -95,10 +95,12 @@ pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform
             file.display()
         )));
     }
-    let make_key = matches!(opening, Opening::Serve(_));
+    // Where several servers share one database, each is given the same key.
+    let make_key = matches!(opening, Opening::Serve(_))
+        && plugins::embedded_file(&loaded.config.storage).is_some();
     // A key that cannot be used is refused before any data is touched.
     let known_key = known_key(loaded)?;
-    let storage = plugins::storage(loaded).await?;
+    let storage = plugins::storage(&loaded.config.storage).await?;
     let master_key = match known_key {
         Some(key) => key,
         None => first_key(loaded, storage.as_ref(), make_key).await?,
@@ -115,6 +117,21 @@ pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform
     })
     .await?;
     Ok(platform)
+}
+
+/// The master key for a database that a backup is restored into; none is made.
+///
+/// # Errors
+/// When there is none, or it cannot be used.
+pub(crate) fn key_for_restore(loaded: &Loaded) -> Result<MasterKey, StartError> {
+    known_key(loaded)?.ok_or_else(|| {
+        let message = format!(
+            "names `{}`, which is not there; a backup is worth nothing without the master key of the installation it \
+             was made of: put that there",
+            key_file(loaded).display()
+        );
+        loaded.error("keys.master_key_file", message).into()
+    })
 }
 
 /// The master key that the configuration or its file holds; `None` when there is
@@ -148,19 +165,18 @@ async fn first_key(
     make: bool,
 ) -> Result<MasterKey, StartError> {
     let path = key_file(loaded);
-    if make && !KeyRing::exists(storage).await? {
+    let exists = KeyRing::exists(storage).await?;
+    if make && !exists {
         return make_key(&path);
     }
-    Err(loaded
-        .error(
-            "keys.master_key_file",
-            format!(
-                "names `{}`, which is not there; the data in this database can only be opened with the key it was \
-                 made with: put that file back",
-                path.display()
-            ),
-        )
-        .into())
+    let what = if exists {
+        "the data in this database can only be opened with the key it was made with: put that file back"
+    } else {
+        "every server on this database needs the same key: make one with `openssl rand -base64 32`, and give it to \
+         each in this file or as `keys.master_key`"
+    };
+    let message = format!("names `{}`, which is not there; {what}", path.display());
+    Err(loaded.error("keys.master_key_file", message).into())
 }
 
 fn key_file(loaded: &Loaded) -> PathBuf {

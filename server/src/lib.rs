@@ -5,6 +5,7 @@
 //! providers and backends.
 
 pub mod app;
+mod backup;
 pub mod cli;
 pub mod config;
 mod demo;

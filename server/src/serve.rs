@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     app::{App, Opening, StartError, open_platform},
+    backup::schedule::Schedule,
     config::{self, Loaded, Overrides},
     demo::{self, Demo},
     http, logging,
@@ -66,7 +67,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), StartError> {
     let platform = open_platform(&loaded, Opening::Serve(address)).await?;
     let policy = loaded.origin_policy(address)?;
     let base = policy.links_base();
-    let sample = match folder {
+    let sample = match &folder {
         Some(_) => Some(demo::fill(&platform).await?),
         None => None,
     };
@@ -75,6 +76,10 @@ pub async fn serve(options: ServeOptions) -> Result<(), StartError> {
 
     let (stop, stopped) = watch::channel(false);
     let mut loops = loops(&platform, &stopped);
+    // Sample data is not worth it.
+    if let (None, Some(schedule)) = (&folder, Schedule::of(&loaded.config)) {
+        loops.spawn(back_up(schedule, platform.clone(), stopped.clone()));
+    }
     if let Some((listener, handle)) = metrics {
         let router = http::health::metrics_router(handle);
         loops.spawn(listen(listener, router, stopped.clone(), Duration::ZERO));
@@ -208,6 +213,14 @@ fn loops(platform: &Platform, stopped: &watch::Receiver<bool>) -> JoinSet<()> {
         tokio::select! { () = tidy => {}, () = stop => {} }
     });
     loops
+}
+
+/// Makes scheduled backups until told to stop; one that is just being made is given up.
+async fn back_up(schedule: Schedule, platform: Platform, mut stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = schedule.run(&platform) => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
 }
 
 /// Accepts connections until told to stop, then lets open requests finish.

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     app::{Opening, open_platform},
-    config,
+    config::{self, Config},
 };
 
 /// How many are read at a time.
@@ -38,8 +38,9 @@ pub(super) struct Administration<'a> {
     pub(super) platform: Platform,
     pub(super) caller: Caller,
     pub(super) output: Output<'a>,
+    pub(super) config: &'a Config,
+    pub(super) progress: &'a Progress<'a>,
     surroundings: &'a Surroundings,
-    progress: &'a Progress<'a>,
 }
 
 /// Opens the platform, does `work` on it, closes it.
@@ -57,8 +58,9 @@ pub(super) async fn administer(
             platform: open_platform(&loaded, Opening::Command).await?,
             caller: Caller::operator(),
             output: Output::new(surroundings, options.json),
-            surroundings,
+            config: &loaded.config,
             progress: &progress,
+            surroundings,
         };
         progress.begin("working");
         let done = work(&administration).await;

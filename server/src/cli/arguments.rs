@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{tenant::TenantCommand, user::UserCommand};
+use super::{
+    backup::BackupCommand, restore::RestoreArguments, storage::StorageCommand,
+    tenant::TenantCommand, user::UserCommand,
+};
 use crate::config::Overrides;
 
 /// Identity and access server for multi-tenant applications.
@@ -58,6 +61,18 @@ pub(super) enum Command {
     /// Manage the users of a tenant, what they are granted and their sessions
     #[command(subcommand)]
     User(UserCommand),
+    /// Make backups, list and check them, and make the key that opens them
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Bring everything back from a backup into an empty database, or one tenant into an installation in use
+    ///
+    /// What a restore brings back can do no more than it could: all sessions have ended, and what lets somebody in once or
+    /// for a while is left out. Everything needs the master key of the installation that the backup was made of. The
+    /// backup is read to its end before anything is written.
+    Restore(RestoreArguments),
+    /// Migrate the database, move to another one, compare two
+    #[command(subcommand)]
+    Storage(StorageCommand),
     /// Print the description of the HTTP interface (OpenAPI 3.1, JSON)
     Openapi,
 }

@@ -13,15 +13,19 @@
 
 mod administration;
 mod arguments;
+mod backup;
 mod confirm;
 mod document;
 mod failure;
+mod interrupt;
 mod lock;
 mod output;
 mod password;
 mod progress;
+mod restore;
 mod settings;
 mod span;
+mod storage;
 mod surroundings;
 mod table;
 mod tenant;
@@ -76,6 +80,9 @@ fn execute(cli: &Cli, surroundings: &Surroundings) -> Result<(), Failure> {
         Command::User(command) => on_one_thread(administer(options, surroundings, async |on| {
             command.run(on).await
         })),
+        Command::Backup(command) => on_one_thread(command.run(options, surroundings)),
+        Command::Restore(arguments) => on_one_thread(arguments.run(options, surroundings)),
+        Command::Storage(command) => on_one_thread(command.run(options, surroundings)),
         Command::Openapi => {
             let text = crate::http::openapi_json();
             Output::new(surroundings, options.json).words(text.trim_end())

@@ -1,10 +1,16 @@
 //! Says on standard error what takes long, when somebody is there to read it.
 
-use std::{cell::RefCell, pin::pin, time::Duration};
+use std::{
+    cell::RefCell,
+    pin::pin,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-use tokio::time::{Instant, sleep_until};
+use gatelodge_core::archive::{self, Report};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::surroundings::Surroundings;
+use super::{surroundings::Surroundings, text::thousands};
 
 /// What takes no longer than this passes without a word.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -48,6 +54,30 @@ impl<'a> Progress<'a> {
     /// The same goes on, and this is how far it is.
     pub(super) fn is_at(&self, doing: String) {
         self.state.borrow_mut().doing = doing;
+    }
+
+    /// Does `work` on an archive, which reports how far it has come.
+    pub(super) async fn follow<T>(
+        &self,
+        doing: &str,
+        work: impl AsyncFnOnce(Report<'_>) -> T,
+    ) -> T {
+        const LOOK_EVERY: Duration = Duration::from_millis(250);
+        let tally = Mutex::new(Tally::default());
+        let locked = || tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut report = |progress| locked().add(progress);
+        let mut work = pin!(work(&mut report));
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = sleep(LOOK_EVERY) => {
+                    if let Some(far) = locked().words() {
+                        self.is_at(format!("{doing}: {far}"));
+                    }
+                }
+            }
+        }
     }
 
     /// What follows shows by itself that it goes on.
@@ -95,12 +125,74 @@ impl<'a> Progress<'a> {
     }
 }
 
+/// Adds up what an archive reports.
+#[derive(Default)]
+struct Tally {
+    last: Option<archive::Progress>,
+    /// Rows of what was done before the last.
+    before: u64,
+}
+
+impl Tally {
+    fn add(&mut self, progress: archive::Progress) {
+        if let Some(last) = &self.last
+            && (last.scope, last.kind) != (progress.scope, progress.kind)
+        {
+            self.before += last.rows;
+        }
+        self.last = Some(progress);
+    }
+
+    /// "[#....................] tenant 12 of 340, 12,345 rows".
+    fn words(&self) -> Option<String> {
+        const WIDTH: u64 = 20;
+        let last = self.last?;
+        let rows = thousands(self.before + last.rows);
+        let number = (last.tenants_done + 1).min(last.tenants);
+        Some(match last.tenants {
+            0 | 1 => format!("{rows} rows"),
+            all => {
+                let done = (0..WIDTH).map(|mark| {
+                    let is_done = mark * all < last.tenants_done * WIDTH;
+                    if is_done { '#' } else { '.' }
+                });
+                let bar: String = done.collect();
+                let (number, all) = (thousands(number), thousands(all));
+                format!("[{bar}] tenant {number} of {all}, {rows} rows")
+            }
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use tokio::time::sleep;
+    use gatelodge_core::storage::{RowKind, Scope};
 
     use super::*;
     use crate::cli::surroundings::fake::Fake;
+
+    #[test]
+    fn rows_of_all_that_was_done_are_added_up() {
+        let at = |kind, rows, tenants_done| archive::Progress {
+            scope: Scope::Platform,
+            kind,
+            rows,
+            tenants_done,
+            tenants: 340,
+        };
+        let mut tally = Tally::default();
+        assert_eq!(tally.words(), None);
+        for progress in [
+            at(RowKind::User, 200, 11),
+            at(RowKind::User, 12_000, 11),
+            at(RowKind::Grant, 345, 11),
+        ] {
+            tally.add(progress);
+        }
+        let words = tally.words();
+        let expected = "[#...................] tenant 12 of 340, 12,345 rows";
+        assert_eq!(words.as_deref(), Some(expected));
+    }
 
     const AT_A_TERMINAL: fn() -> Fake = || Fake::typing("");
 

@@ -41,6 +41,32 @@ pub(super) fn counted(count: u64, one: &str) -> String {
     }
 }
 
+/// "12,345".
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// "512 bytes", "1.5 MiB".
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let unit = UNITS.into_iter().find(|(_, unit)| bytes >= *unit);
+    unit.map_or_else(
+        || counted(bytes, "byte"),
+        |(name, unit)| {
+            let tenths = u128::from(bytes) * 10 / u128::from(unit);
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        },
+    )
+}
+
 /// "until …", or "until unlocked".
 pub(super) fn until(until: Option<Timestamp>) -> String {
     until.map_or_else(
@@ -61,6 +87,26 @@ mod tests {
         assert_eq!(plain("a\u{9b}2J\u{2028}b"), "a\\u{9b}2J\\u{2028}b");
         assert_eq!(plain("abc\u{202e}fed"), "abc\\u{202e}fed");
         assert_eq!(plain("Łukasz 木村 é"), "Łukasz 木村 é");
+    }
+
+    #[test]
+    fn long_numbers_are_divided() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (12_345_678, "12,345,678"),
+        ] {
+            assert_eq!(thousands(number), text);
+        }
+        for (bytes, text) in [
+            (1, "1 byte"),
+            (1_023, "1023 bytes"),
+            (1_536, "1.5 KiB"),
+            (5 << 30, "5.0 GiB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
     }
 
     #[test]

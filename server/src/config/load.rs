@@ -300,6 +300,7 @@ fn demo_findings(config: &Config, overrides: &Overrides) -> Vec<Finding> {
             "keys.master_key_file",
             config.keys.master_key_file.is_some(),
         ),
+        ("backup.folder", config.backup.folder.is_some()),
     ];
     for (key, _) in set.into_iter().filter(|(_, is_set)| *is_set) {
         let finding = Finding::new(key, "is set, and a demo uses only its own folder");
@@ -313,6 +314,7 @@ fn resolve_paths(config: &mut Config, sources: &Sources) {
         server,
         storage,
         keys,
+        backup,
         pages,
         ..
     } = config;
@@ -320,6 +322,7 @@ fn resolve_paths(config: &mut Config, sources: &Sources) {
     let optional = [
         ("storage.url_file", &mut storage.url_file),
         ("keys.master_key_file", &mut keys.master_key_file),
+        ("backup.folder", &mut backup.folder),
         ("pages.template_dir", &mut pages.template_dir),
         ("pages.texts_file", &mut pages.texts_file),
     ];

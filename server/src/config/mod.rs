@@ -12,6 +12,7 @@
 //! What a provider's table holds beside `kind`, `id` and `enabled`, and the storage's beside its address, is not decoded
 //! here: the crate of that kind does it, through [`Settings`].
 
+mod backup;
 mod decode;
 mod effective;
 mod environment;
@@ -44,6 +45,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    backup::{BackupConfig, BackupRecipient},
     error::{ConfigError, Place, Problem},
     keys::KeysConfig,
     limits::LimitsConfig,
@@ -65,10 +67,11 @@ pub use self::{
 };
 
 /// The sections, in the order they are shown. `providers`, a list, comes after them.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "server",
     "storage",
     "keys",
+    "backup",
     "session",
     "registration",
     "tenancy",
@@ -91,6 +94,8 @@ pub struct Config {
     pub storage: StorageConfig,
     /// The key that seals all others.
     pub keys: KeysConfig,
+    /// Backups.
+    pub backup: BackupConfig,
     /// How long a sign-in lasts.
     pub session: SessionConfig,
     /// Whether people may make their own accounts.
@@ -115,6 +120,7 @@ impl Default for Config {
             server: ServerConfig::default(),
             storage: StorageConfig::default(),
             keys: KeysConfig::default(),
+            backup: BackupConfig::default(),
             session: SessionConfig::default(),
             registration: RegistrationConfig::default(),
             tenancy: TenancyConfig::default(),
@@ -124,5 +130,13 @@ impl Default for Config {
             log: LogConfig::default(),
             providers: vec![ProviderConfig::of_kind(DEFAULT_PROVIDER)],
         }
+    }
+}
+
+impl Config {
+    /// The folder for backups.
+    pub fn backup_folder(&self) -> std::path::PathBuf {
+        let configured = self.backup.folder.clone();
+        configured.unwrap_or_else(|| self.server.data_dir.join("backups"))
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn problems(config: &Config) -> Vec<Finding> {
     check_ranges(config, &mut problems);
     check_server(config, &mut problems);
     check_times(config, &mut problems);
+    check_backup(config, &mut problems);
     check_tenancy(config, &mut problems);
     check_pages(config, &mut problems);
     check_providers(config, &mut problems);
@@ -109,6 +110,19 @@ fn check_times(config: &Config, problems: &mut Vec<Finding>) {
         problems.push(Finding::new(
             "limits.free_tries",
             "must be less than `limits.disable_after`",
+        ));
+    }
+}
+
+fn check_backup(config: &Config, problems: &mut Vec<Finding>) {
+    let backup = &config.backup;
+    if backup.every_hours.is_some() && backup.recipients.is_empty() {
+        let finding = Finding::new(
+            "backup.every_hours",
+            "is set, and `backup.recipients` names nobody to encrypt the backups for",
+        );
+        problems.push(finding.hint(
+            "`gatelodge backup key --output FILE` makes a key and prints the recipient to put there",
         ));
     }
 }

@@ -141,7 +141,7 @@ fn check_permissions(_: &str, _: &Path, _: &File) -> Result<Option<Finding>, Fin
     Ok(None)
 }
 
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 11] = [
     "secret",
     "password",
     "passphrase",
@@ -151,6 +151,9 @@ const SECRETS: [&str; 9] = [
     "credentials",
     "pepper",
     "key",
+    // Addresses of databases hold passwords.
+    "owner_url",
+    "direct_url",
 ];
 
 /// Whether a key that is not ours names a secret.

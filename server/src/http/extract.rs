@@ -220,7 +220,7 @@ impl Paging {
     /// # Errors
     /// [`Code::InvalidRequest`] for a limit out of range or a cursor that this
     /// list did not give out.
-    pub fn page<Id>(
+    pub async fn page<Id>(
         &self,
         platform: &Platform,
         list: &str,
@@ -232,12 +232,13 @@ impl Paging {
         }
         let after = match &self.cursor {
             None => None,
-            Some(cursor) => Some(id(open_cursor(platform, list, cursor).ok_or_else(
-                || {
+            Some(cursor) => {
+                let opened = open_cursor(platform, list, cursor).await;
+                Some(id(opened.ok_or_else(|| {
                     Problem::new(Code::InvalidRequest)
                         .detail("`cursor` is not one that this list gave")
-                },
-            )?)),
+                })?))
+            }
         };
         Ok(Page { after, limit })
     }
@@ -260,7 +261,7 @@ pub fn cursor(platform: &Platform, list: &str, id: Uuid) -> Result<String, Probl
     Ok(URL_SAFE_NO_PAD.encode(sealed))
 }
 
-fn open_cursor(platform: &Platform, list: &str, cursor: &str) -> Option<Uuid> {
+async fn open_cursor(platform: &Platform, list: &str, cursor: &str) -> Option<Uuid> {
     if cursor.len() > 200 {
         return None;
     }
@@ -270,7 +271,7 @@ fn open_cursor(platform: &Platform, list: &str, cursor: &str) -> Option<Uuid> {
         place,
     };
     let sealed = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let plain = platform.keys().open_sealed(&context, &sealed).ok()?;
+    let plain = platform.open_sealed(&context, &sealed).await.ok()?;
     Uuid::from_slice(&plain).ok()
 }
 

@@ -28,7 +28,11 @@ async fn alive() -> impl IntoResponse {
 async fn ready(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
     app.platform().storage().check().await.map_err(|error| {
         tracing::warn!(error = ?error, "not ready");
-        Problem::new(Code::Unavailable)
+        // Whatever it is, whoever asks is told no more than that.
+        let mut problem = Problem::new(Code::Unavailable);
+        problem.retry_after_seconds =
+            Some(error.retry_after().map_or(1, |wait| wait.as_secs().max(1)));
+        problem
     })?;
     Ok((StatusCode::OK, Json(serde_json::json!({"status": "ready"}))))
 }

@@ -9,9 +9,11 @@
     reason = "tests may panic"
 )]
 
+mod backups;
 mod bad_input;
 mod concurrency;
 mod installation;
+mod restores;
 mod sessions;
 mod tenants;
 mod users;

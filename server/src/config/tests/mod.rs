@@ -1,6 +1,7 @@
 //! The configuration, tried through its public door. No test touches the process environment: it is handed in.
 
 mod backend;
+mod backups;
 mod documents;
 mod errors;
 mod layers;

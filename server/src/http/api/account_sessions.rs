@@ -30,7 +30,7 @@ pub async fn list_own_sessions(
     let platform = app.platform();
     let checked = requester.signed_in()?;
     let list = format!("{LIST} {}", checked.user.id);
-    let page = paging.page(platform, &list, SessionId::from_uuid)?;
+    let page = paging.page(platform, &list, SessionId::from_uuid).await?;
     let listed = platform
         .sessions()
         .list_own(&requester.caller, page)

@@ -68,7 +68,9 @@ pub async fn list_audit_events(
         cursor: wanted.cursor,
     };
     let list = format!("{LIST} {}", tenant.id);
-    let page = paging.page(platform, &list, AuditEventId::from_uuid)?;
+    let page = paging
+        .page(platform, &list, AuditEventId::from_uuid)
+        .await?;
     let filter = AuditFilter {
         action: wanted.action,
         object_id: wanted.object,

@@ -51,7 +51,7 @@ pub async fn list_tenants(
         limit: wanted.limit,
         cursor: wanted.cursor,
     };
-    let page = paging.page(platform, LIST, TenantId::from_uuid)?;
+    let page = paging.page(platform, LIST, TenantId::from_uuid).await?;
     let listed = platform
         .tenants()
         .list(&requester.caller, wanted.search.as_deref(), page)

@@ -57,7 +57,7 @@ pub async fn list_sessions(
         cursor: wanted.cursor,
     };
     let list = format!("{LIST} {}", tenant.id);
-    let page = paging.page(platform, &list, SessionId::from_uuid)?;
+    let page = paging.page(platform, &list, SessionId::from_uuid).await?;
     let user = wanted.user.map(UserId::from_uuid);
     let listed = platform
         .sessions()

@@ -53,7 +53,7 @@ pub async fn list_users(
         cursor: wanted.cursor,
     };
     let list = format!("{LIST} {tenant}");
-    let page = paging.page(platform, &list, UserId::from_uuid)?;
+    let page = paging.page(platform, &list, UserId::from_uuid).await?;
     let listed = platform
         .users()
         .list(&requester.caller, tenant, wanted.search.as_deref(), page)

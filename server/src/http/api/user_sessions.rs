@@ -37,7 +37,7 @@ pub async fn list_user_sessions(
     let id = super::user_id(&user)?;
     let platform = app.platform();
     let list = format!("{LIST} {id}");
-    let page = paging.page(platform, &list, SessionId::from_uuid)?;
+    let page = paging.page(platform, &list, SessionId::from_uuid).await?;
     // An unknown user is told apart from one without sessions.
     platform.users().read(&requester.caller, tenant, id).await?;
     let listed = platform

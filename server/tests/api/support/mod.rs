@@ -19,7 +19,7 @@ pub(crate) use redact::redacted;
 pub(crate) use watched::{INSIDE, Watched};
 pub(crate) use world::{Plan, World};
 
-/// Makes two tests of each function: on a storage in memory, and on SQLite.
+/// Makes three tests of each function: on a storage in memory, on SQLite, and on Postgres.
 macro_rules! on_each_storage {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
@@ -31,6 +31,11 @@ macro_rules! on_each_storage {
             #[tokio::test]
             async fn on_sqlite() {
                 Box::pin(super::$name(&crate::support::World::on_sqlite().await)).await;
+            }
+
+            #[tokio::test]
+            async fn on_postgres() {
+                Box::pin(super::$name(&crate::support::World::on_postgres().await)).await;
             }
         }
     )+};

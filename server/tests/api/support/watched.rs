@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use async_trait::async_trait;
 use gatelodge_core::{
     Error, ErrorKind, Result,
-    storage::{Capabilities, ChangeFeed, Mode, Scope, Storage, UnitOfWork},
+    storage::{Capabilities, ChangeFeed, Mode, Scope, Snapshot, Storage, UnitOfWork},
 };
 use gatelodge_storage_suite::memory::MemoryStorage;
 
@@ -73,6 +73,11 @@ impl Storage for Watched {
 
     async fn changes(&self) -> Result<Box<dyn ChangeFeed>> {
         self.inner.changes().await
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
+        self.show_mood().await?;
+        self.inner.snapshot().await
     }
 
     async fn check(&self) -> Result<()> {

@@ -13,11 +13,13 @@ use gatelodge_core::{
     seal::MasterKey,
     storage::Storage,
 };
+use gatelodge_postgres::Database;
 use gatelodge_server::{
     app::App,
     config::{Config, resolve_origin},
     pages::{PageOptions, Renderer},
 };
+use gatelodge_storage_postgres::{PostgresConfig, PostgresStorage};
 use gatelodge_storage_sqlite::{SqliteConfig, SqliteStorage};
 use gatelodge_storage_suite::memory::MemoryStorage;
 use jiff::Timestamp;
@@ -34,7 +36,14 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080
 pub(crate) struct Plan {
     pub(crate) config: Config,
     pub(crate) storage: Arc<dyn Storage>,
-    folder: Option<TempDir>,
+    ground: Ground,
+}
+
+/// What a storage lies in, removed in the end.
+enum Ground {
+    Memory,
+    Folder { _keep: TempDir },
+    Database { _keep: Database },
 }
 
 /// A server and what it stands on.
@@ -46,7 +55,7 @@ pub(crate) struct World {
     pub(crate) origin: String,
     /// Another server on the same storage, where a ticket signs anybody in.
     pub(super) issuer: Platform,
-    folder: Option<TempDir>,
+    ground: Ground,
 }
 
 impl Plan {
@@ -62,7 +71,7 @@ impl Plan {
         Self {
             config,
             storage,
-            folder: None,
+            ground: Ground::Memory,
         }
     }
 
@@ -72,7 +81,17 @@ impl Plan {
         let config: SqliteConfig = serde_json::from_value(json!({"url": url})).unwrap();
         let opened = SqliteStorage::open(config).await.unwrap();
         Self {
-            folder: Some(folder),
+            ground: Ground::Folder { _keep: folder },
+            ..Self::on(Arc::new(opened))
+        }
+    }
+
+    pub(crate) async fn on_postgres() -> Self {
+        let database = Database::new();
+        let config = PostgresConfig::at(database.url());
+        let opened = PostgresStorage::open(config).await.unwrap();
+        Self {
+            ground: Ground::Database { _keep: database },
             ..Self::on(Arc::new(opened))
         }
     }
@@ -87,11 +106,16 @@ impl World {
         Self::of(Plan::on_sqlite().await).await
     }
 
+    pub(crate) async fn on_postgres() -> Self {
+        Self::of(Plan::on_postgres().await).await
+    }
+
     /// An empty one on the same kind of storage.
     pub(crate) async fn another_like_this(&self) -> Self {
-        match self.folder {
-            Some(_) => Self::on_sqlite().await,
-            None => Self::in_memory().await,
+        match self.ground {
+            Ground::Memory => Self::in_memory().await,
+            Ground::Folder { .. } => Self::on_sqlite().await,
+            Ground::Database { .. } => Self::on_postgres().await,
         }
     }
 
@@ -124,7 +148,7 @@ impl World {
             clock,
             origin,
             issuer,
-            folder: plan.folder,
+            ground: plan.ground,
         }
     }
 

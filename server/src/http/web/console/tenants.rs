@@ -58,7 +58,10 @@ async fn make(visit: &Visit) -> Result<Tenant, Error> {
 async fn page(visit: &Visit, again: Redo) -> Answer {
     let platform = visit.platform();
     let list = "console-tenants";
-    let asked = visit.paging().page(platform, list, TenantId::from_uuid)?;
+    let asked = visit
+        .paging()
+        .page(platform, list, TenantId::from_uuid)
+        .await?;
     let search = visit.query.filled("q");
     let tenants = platform.tenants();
     let listed = tenants.list(visit.caller(), search, asked).await?;

@@ -104,7 +104,10 @@ fn created(visit: &Visit, tenant: &Tenant, user: &User, password: &Secret) -> An
 async fn page(visit: &Visit, tenant: &Tenant, again: Redo) -> Answer {
     let platform = visit.platform();
     let list = format!("console-users:{}", tenant.id);
-    let asked = visit.paging().page(platform, &list, UserId::from_uuid)?;
+    let asked = visit
+        .paging()
+        .page(platform, &list, UserId::from_uuid)
+        .await?;
     let search = visit.query.filled("q");
     let users = platform.users();
     let listed = users.list(visit.caller(), tenant.id, search, asked).await?;
