@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use crate::{secrets::Secrets, server::Server};
 
+const FLOWS: &str = "/api/v1/sign-in/flows";
+
 /// A client of the API, signed in or not.
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -70,7 +72,7 @@ impl Api {
             Some(tenant) => json!({ "transport": "token", "tenant": tenant }),
             None => json!({ "transport": "token" }),
         };
-        let flow = self.post("/api/v1/sign-in/flows", start).await;
+        let flow = self.post(FLOWS, start).await;
         if flow.status != 201 {
             return Err(flow);
         }
@@ -80,9 +82,7 @@ impl Api {
             "provider": "password",
             "answer": { "user_name": user, "password": password },
         });
-        let done = self
-            .post(&format!("/api/v1/sign-in/flows/{id}"), answer)
-            .await;
+        let done = self.post(&format!("{FLOWS}/{id}"), answer).await;
         match done.body["session"]["token"].as_str() {
             Some(token) => Ok(self.with_token(token)),
             None => Err(done),
@@ -94,6 +94,28 @@ impl Api {
         let signed_in = self.try_sign_in(Some(tenant), user, password).await;
         signed_in
             .unwrap_or_else(|answer| panic!("`{user}` cannot sign in to `{tenant}`: {answer:?}"))
+    }
+
+    /// Sets another password than `old` for its own account. All sessions end; answers the new one.
+    pub async fn change_password(&self, old: &str, new: &str) -> Self {
+        self.secrets.keep(new);
+        let start = json!({ "transport": "token", "intent": "enrol", "provider": "password" });
+        let mut flow = self.post(FLOWS, start).await.expect(201);
+        let id = flow["id"].as_str().unwrap().to_owned();
+        self.secrets.keep(&id);
+        // First a proof that it is still the same person.
+        for answer in [json!({ "password": old }), json!({ "new_password": new })] {
+            let provider = flow["step"]["provider"].as_str().unwrap_or("password");
+            let reply = json!({ "provider": provider, "answer": answer });
+            flow = self.post(&format!("{FLOWS}/{id}"), reply).await.expect(200);
+        }
+        self.with_token(flow["session"]["token"].as_str().unwrap())
+    }
+
+    /// The id of its session's user.
+    pub async fn user_id(&self) -> String {
+        let session = self.get("/api/v1/session").await.expect(200);
+        session["user"]["id"].as_str().unwrap().to_owned()
     }
 
     /// Whether its session counts now.
@@ -156,7 +178,7 @@ impl Api {
 impl Answer {
     /// Checks the status; answers the body.
     pub fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.status, status, "{} {:?}", self.body, self.headers);
         self.body
     }
 }

@@ -11,6 +11,9 @@ use crate::wait::PATIENCE;
 /// What to do when Chromium is not there.
 pub(crate) const INSTALL: &str = "install Chromium and chromedriver (on Debian: apt-get install chromium chromium-driver), or use tests/run";
 
+/// How often starting it is tried.
+const TRIES: u32 = 3;
+
 /// A running chromedriver.
 #[derive(Debug)]
 pub(crate) struct Chromedriver {
@@ -31,7 +34,14 @@ pub(crate) fn chromedriver() -> Arc<Chromedriver> {
 }
 
 impl Chromedriver {
+    /// On a busy machine it sometimes ends before it has begun: another process
+    /// took the port that it had picked.
     fn start() -> Self {
+        let started = (0..TRIES).find_map(|_| Self::try_to_start());
+        started.expect("chromedriver says no port")
+    }
+
+    fn try_to_start() -> Option<Self> {
         let mut child = Command::new("chromedriver")
             .args(["--port=0", "--log-level=WARNING"])
             .stdin(Stdio::null())
@@ -53,11 +63,9 @@ impl Chromedriver {
             child,
             url: String::new(),
         };
-        let port = ports
-            .recv_timeout(PATIENCE)
-            .expect("chromedriver says no port");
+        let port = ports.recv_timeout(PATIENCE).ok()?;
         driver.url = format!("http://127.0.0.1:{port}");
-        driver
+        Some(driver)
     }
 
     pub(crate) fn url(&self) -> &str {

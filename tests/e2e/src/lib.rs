@@ -4,8 +4,12 @@
 //! | module | what |
 //! |---|---|
 //! | [`place`] | a temporary folder with a configuration; runs the binary in it |
+//! | [`storage`] | where a place keeps its data: the embedded database, or Postgres |
 //! | [`server`] | a running `gatelodge serve`: what it announced, how it is stopped, what it logged |
 //! | [`world`] | a server that was set up, with an administrator, tenants and users |
+//! | [`nodes`] | two servers on one database |
+//! | [`revocation`] | how long a session that was ended is let in elsewhere |
+//! | [`load`] | clients that change things, with a journal of what was acknowledged |
 //! | [`api`] | a program with a bearer token |
 //! | [`visitor`] | a browser without scripts: cookies, forms, redirects |
 //! | [`browser`] | Chromium, driven by WebDriver |
@@ -31,9 +35,13 @@ pub mod browser;
 mod chromedriver;
 pub mod html;
 pub mod inspect;
+pub mod load;
+pub mod nodes;
 pub mod place;
+pub mod revocation;
 pub mod secrets;
 pub mod server;
+pub mod storage;
 pub mod visitor;
 pub mod wait;
 pub mod world;

@@ -3,6 +3,8 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     sync::atomic::{AtomicU32, Ordering},
@@ -11,12 +13,19 @@ use std::{
 use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
 
-use crate::{secrets::Secrets, server::Server, wait::PATIENCE};
+use crate::{
+    secrets::Secrets,
+    server::Server,
+    storage::{Postgres, Storage},
+    wait::PATIENCE,
+};
 
-/// The folder of one test: `data` for the server, `gatelodge.toml` if there is a configuration, and logs.
+/// The folder of one test: `data` for the server, `gatelodge.toml` if there is a configuration, `master.key` if the data
+/// is on Postgres, and logs.
 #[derive(Debug)]
 pub struct Place {
     root: TempDir,
+    storage: Storage,
     has_config: bool,
     secrets: Secrets,
     starts: AtomicU32,
@@ -54,29 +63,74 @@ impl Default for Place {
 }
 
 impl Place {
-    /// An empty one without a configuration.
+    /// An empty one without a configuration, on the storage that this run is about.
     pub fn new() -> Self {
+        Self::on(Storage::of_this_run())
+    }
+
+    /// An empty one with the embedded database.
+    pub fn embedded() -> Self {
+        Self::on(Storage::Embedded)
+    }
+
+    /// An empty one without a configuration.
+    pub fn on(storage: Storage) -> Self {
         let root = tempfile::Builder::new()
             .prefix("gatelodge-e2e-")
             .tempdir()
             .unwrap();
         fs::create_dir(root.path().join(TEMPORARY)).unwrap();
-        Self {
+        let place = Self {
             root,
+            storage,
             has_config: false,
             secrets: Secrets::default(),
             starts: AtomicU32::new(0),
+        };
+        if let Some(postgres) = place.postgres() {
+            write_private(&place.master_key_file(), postgres.master_key());
+            for secret in postgres.secrets() {
+                place.secrets.keep(&secret);
+            }
         }
+        place
     }
 
-    /// One with this configuration.
+    /// One with this configuration, on the storage that this run is about.
     pub fn with_config(text: &str) -> Self {
-        let place = Self {
-            has_config: true,
-            ..Self::new()
-        };
-        place.configure(text);
+        Self::new().configured(text)
+    }
+
+    /// The same with this configuration.
+    pub fn configured(mut self, text: &str) -> Self {
+        self.has_config = true;
+        self.configure(text);
+        self
+    }
+
+    /// An empty one for another node: with the same configuration and secrets, on a storage that is to be the same.
+    pub fn beside(&self, storage: Storage) -> Self {
+        let mut place = Self::on(storage);
+        for secret in place
+            .postgres()
+            .iter()
+            .flat_map(|postgres| postgres.secrets())
+        {
+            self.secrets.keep(&secret);
+        }
+        place.secrets = self.secrets.clone();
+        if self.has_config {
+            place = place.configured(&fs::read_to_string(self.config()).unwrap());
+        }
         place
+    }
+
+    /// Where the data is, if it is on Postgres.
+    pub fn postgres(&self) -> Option<&Postgres> {
+        match &self.storage {
+            Storage::Embedded => None,
+            Storage::Postgres(postgres) => Some(postgres),
+        }
     }
 
     /// Replaces the configuration, of a place that has one.
@@ -108,9 +162,25 @@ impl Place {
         self.root().join("data")
     }
 
-    /// The database.
+    /// The embedded database.
     pub fn database(&self) -> PathBuf {
         self.data().join("gatelodge.db")
+    }
+
+    /// The file of the master key.
+    pub fn master_key_file(&self) -> PathBuf {
+        match &self.storage {
+            Storage::Embedded => self.data().join("master.key"),
+            Storage::Postgres(_) => self.root().join("master.key"),
+        }
+    }
+
+    /// Puts a master key in its place.
+    pub fn put_master_key(&self, key: &str) {
+        let file = self.master_key_file();
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::remove_file(&file).ok();
+        write_private(&file, key);
     }
 
     /// What no log may hold.
@@ -148,6 +218,27 @@ impl Place {
         self.at_home(&mut command);
         command.args(arguments);
         self.finish(Command::from(command), input).await
+    }
+
+    /// Runs a command and kills it, as a loss of power would, as soon as `moment` has come; answers whether it had not
+    /// ended by then.
+    pub async fn kills(&self, arguments: &[&str], moment: impl Future<Output = ()>) -> bool {
+        let mut command = gatelodge();
+        self.point(&mut command);
+        self.at_home(&mut command);
+        command.args(arguments);
+        let mut command = Command::from(command);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let ended = tokio::select! {
+            _ = child.wait() => true,
+            () = moment => false,
+        };
+        if !ended {
+            child.kill().await.unwrap();
+        }
+        !ended
     }
 
     async fn finish(&self, mut command: Command, input: &str) -> Finished {
@@ -197,6 +288,11 @@ impl Place {
         command
             .current_dir(self.root())
             .env("TMPDIR", self.temporary());
+        if let Some(postgres) = self.postgres() {
+            command
+                .envs(postgres.variables())
+                .env("GATELODGE_KEYS__MASTER_KEY_FILE", self.master_key_file());
+        }
     }
 
     fn point(&self, command: &mut std::process::Command) {
@@ -218,6 +314,16 @@ impl Place {
         });
         found
     }
+}
+
+/// A file for its owner alone.
+fn write_private(path: &Path, text: &str) {
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    file.unwrap().write_all(text.as_bytes()).unwrap();
 }
 
 fn collect(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
@@ -254,7 +360,7 @@ fn without_own_variables(mut command: std::process::Command) -> std::process::Co
     command
 }
 
-/// The binary lies two folders above the tests: `<target>/debug/deps/main-…`, `<target>/debug/gatelodge`.
+/// The binary lies two folders above the tests: `<target>/debug/deps/e2e-…`, `<target>/debug/gatelodge`.
 fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let folder = test.parent().and_then(Path::parent).unwrap();
@@ -285,6 +391,16 @@ impl Finished {
     pub fn succeeded(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.stdout
+    }
+
+    /// Checks that it was refused with these words; answers everything that it said.
+    pub fn refused(self, said: &[&str]) -> String {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        for part in said {
+            assert!(self.stderr.contains(part), "`{part}` is not said: {self:?}");
+        }
+        assert!(!self.stderr.contains("panicked"), "{self:?}");
+        self.stderr
     }
 
     /// What it printed, as JSON.

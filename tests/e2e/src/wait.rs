@@ -12,6 +12,11 @@ pub async fn until(what: &str, probe: impl AsyncFnMut() -> bool) {
     assert!(holds_within(PATIENCE, probe).await, "it never came: {what}");
 }
 
+/// Lets others work between two looks.
+pub async fn pause() {
+    tokio::time::sleep(PAUSE).await;
+}
+
 /// Whether `probe` says so within `limit`. It is asked at least once.
 pub async fn holds_within(limit: Duration, mut probe: impl AsyncFnMut() -> bool) -> bool {
     let begun = Instant::now();
@@ -22,7 +27,7 @@ pub async fn holds_within(limit: Duration, mut probe: impl AsyncFnMut() -> bool)
         if begun.elapsed() >= limit {
             return false;
         }
-        tokio::time::sleep(PAUSE).await;
+        pause().await;
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     browser::Browser,
     place::{Finished, Place},
     server::Server,
+    storage::Storage,
     visitor::Visitor,
 };
 
@@ -18,8 +19,8 @@ pub const ADMINISTRATOR: &str = "keeper";
 pub const ADMINISTRATORS_PASSWORD: &str = "canary: sings at the gate before noon";
 
 /// As much as the server can say: what is not logged at this level is never logged.
-pub const TALKATIVE: &str = "[log]\nfilter = \"debug,gatelodge_core=trace,gatelodge_server=trace,gatelodge_storage_sqlite=trace,\
-     gatelodge_provider_password=trace\"\n";
+pub const TALKATIVE: &str = "[log]\nfilter = \"debug,gatelodge_core=trace,gatelodge_server=trace,gatelodge_storage_sql=trace,\
+     gatelodge_storage_sqlite=trace,gatelodge_storage_postgres=trace,gatelodge_provider_password=trace\"\n";
 
 /// A server that was set up.
 #[derive(Debug)]
@@ -43,7 +44,13 @@ impl World {
         Self::of(Place::with_config(&format!("{TALKATIVE}{text}"))).await
     }
 
-    async fn of(place: Place) -> Self {
+    /// The same on a storage that the test chooses.
+    pub async fn on(storage: Storage, text: &str) -> Self {
+        Self::of(Place::on(storage).configured(&format!("{TALKATIVE}{text}"))).await
+    }
+
+    /// A first start in this place, and the set-up.
+    pub async fn of(place: Place) -> Self {
         let server = place.serve().await;
         place.secrets().keep(ADMINISTRATORS_PASSWORD);
         let nobody = Api::new(&server);

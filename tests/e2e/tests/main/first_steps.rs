@@ -1,10 +1,8 @@
 //! From an empty folder to a user who signed in.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use gatelodge_e2e::{
     browser::Browser,
-    place::{Place, Start},
+    place::Place,
     visitor::Visitor,
     world::{ADMINISTRATOR, ADMINISTRATORS_PASSWORD, HOME, TALKATIVE},
 };
@@ -132,53 +130,4 @@ async fn a_set_up_with_a_poor_password_says_why_and_can_be_finished() {
         "{}",
         done.path
     );
-}
-
-#[tokio::test]
-async fn without_any_configuration_data_lies_beside_the_caller_and_belongs_to_the_owner_alone() {
-    let place = Place::new();
-    let bare = Start {
-        bare: true,
-        ..Start::with(&["--listen", "127.0.0.1:0"])
-    };
-    let server = place.serve_with(bare).await;
-    let folder = place.root().join("gatelodge-data");
-    let mode =
-        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&folder), 0o700);
-    for name in ["gatelodge.db", "master.key"] {
-        assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
-    }
-    assert!(server.stop().await.success());
-}
-
-#[tokio::test]
-async fn the_demo_says_how_to_sign_in_and_leaves_nothing_behind() {
-    let place = Place::new();
-    let demo = Start {
-        bare: true,
-        ..Start::with(&["--demo", "--listen", "127.0.0.1:0"])
-    };
-    let mut server = place.serve_with(demo).await;
-    let last_word = |line: String| line.split_whitespace().last().unwrap().to_owned();
-    let address = last_word(server.line_with("address").await);
-    let user = last_word(server.line_with("user").await);
-    let password = last_word(server.line_with("password").await);
-    let left = || std::fs::read_dir(place.temporary()).unwrap().count();
-    assert_eq!(left(), 1, "the sample data is in one folder");
-
-    let browser = Browser::open(&server).await;
-    browser.goto_address(&address).await;
-    browser.fill("user_name", &user).await;
-    browser.fill("password", &password).await;
-    browser.send_form_of("password").await;
-    browser.arrives_at("/account").await;
-    browser.press_named("Organisations").await;
-    browser.reads("Harbour Works").await;
-    browser.close().await;
-
-    assert!(server.stop().await.success());
-    assert_eq!(left(), 0, "the sample data is still there");
-    let files: Vec<_> = place.files().into_keys().collect();
-    assert_eq!(files, [place.temporary()]);
 }

@@ -2,26 +2,35 @@
 //!
 //! One program, since each that is linked costs seconds; a module per subject. Tests run side by side, each with a
 //! server of its own; no more than two browsers run at a time.
+//!
+//! They run on the embedded database, and with `E2E_STORAGE=postgres` on Postgres. `tests/run` does both; which modules it
+//! leaves out the second time, and why, is said there.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     clippy::string_slice,
-    reason = "tests may panic"
+    reason = "tests may panic, and say what they measured"
 )]
 
 mod account;
+mod embedded;
 mod first_steps;
 mod guards;
 mod keyboard;
 mod locks;
 mod looks;
+mod moving;
+mod nodes;
 mod operations;
+mod outages;
+mod pooler;
 mod refusals;
 mod running;
+mod saving;
 mod signing_in;
 mod signing_out;
 mod signing_up;
-mod storage_trouble;
 mod tenants;

@@ -5,6 +5,7 @@ use std::fs;
 use gatelodge_e2e::{
     place::{Finished, Place, Start},
     server::Server,
+    storage::Storage,
     wait,
     world::{ADMINISTRATOR, ADMINISTRATORS_PASSWORD, HOME, World},
 };
@@ -60,7 +61,7 @@ async fn left_alone(place: &Place, said: &[&str]) {
 
 #[tokio::test]
 async fn a_database_from_the_future_is_refused_and_left_alone() {
-    let place = Place::new();
+    let place = Place::embedded();
     assert!(place.serve().await.stop().await.success());
     let mut connection = database(&place).await;
     execute(
@@ -76,7 +77,7 @@ async fn a_database_from_the_future_is_refused_and_left_alone() {
 #[tokio::test]
 async fn a_file_that_is_something_else_is_refused_and_left_alone() {
     for content in ["a letter to grandmother", ""] {
-        let place = Place::new();
+        let place = Place::embedded();
         fs::create_dir(place.data()).unwrap();
         if content.is_empty() {
             let mut connection = database(&place).await;
@@ -92,7 +93,7 @@ async fn a_file_that_is_something_else_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_data_folder_without_its_master_key_is_refused_and_gets_no_new_one() {
-    let place = Place::new();
+    let place = Place::embedded();
     assert!(place.serve().await.stop().await.success());
     let key = place.data().join("master.key");
     let kept = fs::read(&key).unwrap();
@@ -107,7 +108,7 @@ async fn a_data_folder_without_its_master_key_is_refused_and_gets_no_new_one() {
 
 #[tokio::test]
 async fn a_database_that_another_process_holds_is_refused_and_served_later() {
-    let place = Place::with_config(IMPATIENT);
+    let place = Place::embedded().configured(IMPATIENT);
     let mut connection = database(&place).await;
     execute(&mut connection, "BEGIN EXCLUSIVE").await;
     refused(&place, &["locked by another process"]).await;
@@ -121,7 +122,7 @@ async fn a_database_that_another_process_holds_is_refused_and_served_later() {
 
 #[tokio::test]
 async fn while_another_process_holds_the_database_sessions_work_and_changes_are_503() {
-    let world = World::with_config(IMPATIENT).await;
+    let world = World::on(Storage::Embedded, IMPATIENT).await;
     let password = world.user(HOME, "ada").await;
     let visitor = world.visitor();
     visitor.sign_in("", "ada", &password).await;
@@ -153,7 +154,7 @@ async fn while_another_process_holds_the_database_sessions_work_and_changes_are_
 /// A disk without room at the first start.
 #[tokio::test]
 async fn a_start_on_a_full_disk_is_refused_and_succeeds_when_there_is_room() {
-    let place = Place::new();
+    let place = Place::embedded();
     for file_limit_kib in [1, 16, 64] {
         let full = Start {
             file_limit_kib: Some(file_limit_kib),
@@ -173,7 +174,7 @@ async fn a_start_on_a_full_disk_is_refused_and_succeeds_when_there_is_room() {
 /// A database that may not grow any further: what is there goes on, what needs room is 503, nothing is half done.
 #[tokio::test]
 async fn a_full_database_refuses_changes_and_keeps_what_is_there() {
-    let world = World::with_config("[storage]\nmax_size_mib = 1\n").await;
+    let world = World::on(Storage::Embedded, "[storage]\nmax_size_mib = 1\n").await;
     let path = format!("/api/v1/tenants/{HOME}/users");
     let mut made = 0;
     let full = loop {
