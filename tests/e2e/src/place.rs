@@ -31,6 +31,9 @@ pub struct Place {
     starts: AtomicU32,
 }
 
+/// The environment variable with the binary to run, in the place of the one that was built beside the tests.
+pub const BINARY_VARIABLE: &str = "E2E_BINARY";
+
 /// Where the binary is told to put temporary files.
 const TEMPORARY: &str = "tmp";
 
@@ -52,6 +55,10 @@ pub struct Start {
     pub arguments: Vec<String>,
     /// Whether no file may grow beyond this many KiB, as on a disk that is full.
     pub file_limit_kib: Option<u32>,
+    /// How many files and connections it may have open.
+    pub open_files: Option<u32>,
+    /// Further variables of its environment.
+    pub variables: Vec<(&'static str, String)>,
     /// Whether `--data-dir` and `--listen` are left out.
     pub bare: bool,
 }
@@ -264,10 +271,19 @@ impl Place {
     }
 
     fn serve_command(&self, start: &Start) -> std::process::Command {
-        let mut command = match start.file_limit_kib {
-            None => gatelodge(),
-            Some(limit) => limited(limit),
+        let limits = [
+            start
+                .file_limit_kib
+                .map(|limit| format!("trap '' XFSZ; ulimit -f {limit}; ")),
+            start.open_files.map(|limit| format!("ulimit -n {limit}; ")),
+        ];
+        let limits: String = limits.into_iter().flatten().collect();
+        let mut command = if limits.is_empty() {
+            gatelodge()
+        } else {
+            limited(&limits)
         };
+        command.envs(start.variables.iter().map(|(name, value)| (name, value)));
         if !start.bare {
             self.point(&mut command);
         }
@@ -343,10 +359,11 @@ fn gatelodge() -> std::process::Command {
     without_own_variables(std::process::Command::new(binary()))
 }
 
-/// The binary where files cannot grow: writing beyond answers an error, as on a full disk.
-fn limited(kib: u32) -> std::process::Command {
+/// The binary where a shell set limits before. Where files cannot grow, writing beyond answers an error, as on a full
+/// disk.
+fn limited(limits: &str) -> std::process::Command {
     let mut command = without_own_variables(std::process::Command::new("bash"));
-    let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\"");
+    let script = format!("{limits}exec \"$@\"");
     command.args(["-c", &script, "bash"]).arg(binary());
     command
 }
@@ -360,10 +377,18 @@ fn without_own_variables(mut command: std::process::Command) -> std::process::Co
     command
 }
 
-/// The binary lies two folders above the tests: `<target>/debug/deps/e2e-…`, `<target>/debug/gatelodge`.
+/// The binary lies beside whoever asks, or above if that is a test: `<target>/debug/deps/e2e-…`,
+/// `<target>/debug/gatelodge`.
 fn binary() -> PathBuf {
+    if let Some(binary) = std::env::var_os(BINARY_VARIABLE) {
+        return binary.into();
+    }
     let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(Path::parent).unwrap();
+    let folder = test.parent().unwrap();
+    let folder = match folder.ends_with("deps") {
+        true => folder.parent().unwrap(),
+        false => folder,
+    };
     let binary = folder.join("gatelodge");
     assert!(
         binary.is_file(),

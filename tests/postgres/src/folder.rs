@@ -32,7 +32,12 @@ pub(crate) struct Folder {
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        let folder = private(&temporary(), "gatelodge-postgres-");
+        Self::within(&temporary())
+    }
+
+    /// One in a folder that every account may pass through.
+    pub(crate) fn within(parent: &Path) -> Self {
+        let folder = private(parent, "gatelodge-postgres-");
         let mut guard = script(&[EVICT, GUARD], "guard")
             .arg(folder.path())
             .stdin(Stdio::piped())

@@ -1,6 +1,6 @@
 //! A server of a test's own.
 
-use std::{net::SocketAddr, process::Child};
+use std::{net::SocketAddr, path::Path, process::Child};
 
 use rustix::process::Signal;
 
@@ -28,7 +28,17 @@ pub struct Server {
 impl Server {
     /// Makes one and starts it.
     pub fn start() -> Self {
-        let folder = Folder::new();
+        Self::start_in_folder(Folder::new())
+    }
+
+    /// The same with its data below `parent`, such as on a disk that is small. Every account must be able to pass through
+    /// it.
+    pub fn start_in(parent: &Path) -> Self {
+        let parent = parent.canonicalize().unwrap();
+        Self::start_in_folder(Folder::within(&parent))
+    }
+
+    fn start_in_folder(folder: Folder) -> Self {
         let password = ports::password();
         let cluster = Cluster::create(folder.path(), &password, "");
         let (process, port) = cluster.start();
