@@ -207,9 +207,7 @@ impl Email {
             // A compatibility form of `@` or of any of the above must not slip in.
             && fold(local).chars().all(is_local_character);
         let domain = match url::Host::parse(domain) {
-            Ok(url::Host::Domain(domain)) if domain.contains('.') && !domain.ends_with('.') => {
-                domain
-            }
+            Ok(url::Host::Domain(domain)) if is_mail_domain(&domain) => domain,
             _ => return Err(wrong()),
         };
         let address = format!("{}@{domain}", nfc(local));
@@ -258,6 +256,21 @@ fn is_local_character(c: char) -> bool {
     } else {
         c.is_alphanumeric()
     }
+}
+
+/// Two labels or more of letters, digits and inner hyphens (RFC 5321 section
+/// 4.1.2): what addresses of web pages may hold beyond that, a comma among them,
+/// would be read as something else by whoever sends mail.
+fn is_mail_domain(domain: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    domain.contains('.') && domain.split('.').all(is_label)
 }
 
 fn checked(text: &str, field: &'static str, what: &str, max: usize) -> Result<String> {
@@ -379,6 +392,16 @@ mod tests {
             "ada(comment)@example.com",
             "ada@example.com.",
             "<ada@example.com>",
+            "ada@example..com",
+            "ada@.example.com",
+            "ada@example.com,evil.example",
+            "ada@example.com;evil.example",
+            "ada@(evil.example)example.com",
+            "ada@\"evil.example",
+            "ada@exa_mple.com",
+            "ada@-example.com",
+            "ada@example-.com",
+            "ada@1.2.3.4.5x,y",
         ] {
             assert!(Email::new(text).is_err(), "{text:?}");
         }
