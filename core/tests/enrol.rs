@@ -122,6 +122,7 @@ async fn s20_a_change_of_credentials_ends_every_other_session_at_once() {
     ));
 }
 
+/// v5.0.0-7.2.4.
 #[tokio::test]
 async fn proving_oneself_again_replaces_the_session() {
     let world = World::new().await;

@@ -51,6 +51,7 @@ pub(crate) struct PlannedMigration {
 }
 
 /// Every backend has a configuration, and opens and plans by it.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 macro_rules! backend {
     ($schemes:expr, $config:ty, $storage:ty) => {
         Backend {

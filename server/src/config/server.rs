@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use ipnet::IpNet;
@@ -50,5 +51,12 @@ impl Default for ServerConfig {
             request_timeout_seconds: 30,
             shutdown_seconds: 10,
         }
+    }
+}
+
+impl ServerConfig {
+    /// How long a stopping server waits.
+    pub(crate) fn shutdown(&self) -> Duration {
+        Duration::from_secs(self.shutdown_seconds.into())
     }
 }

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, time::Instant};
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -28,8 +28,26 @@ pub struct Client(pub ClientFacts);
 #[derive(Debug, Clone, Copy)]
 pub struct FromOurPages(pub bool);
 
-/// The outermost layer.
-pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// Whose routes a guard stands before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Routes {
+    Ours,
+    /// Those of an application that Gatelodge is part of.
+    Applications,
+}
+
+/// The outermost layer of our own routes.
+pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    stand(&app, Routes::Ours, request, next).await
+}
+
+/// The same for an application's routes: what it answers stays as it is, but for
+/// the headers that it does not set itself.
+pub async fn guard_application(State(app): State<App>, request: Request, next: Next) -> Response {
+    stand(&app, Routes::Applications, request, next).await
+}
+
+async fn stand(app: &App, routes: Routes, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let request_id = app.platform().environment().uuid().to_string();
     let method = request.method().clone();
@@ -37,11 +55,20 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
-    let is_page = is_page(request.uri().path());
-    let facts = client_facts(&app, &request, &request_id);
+    let (is_page, is_api) = match routes {
+        Routes::Ours => {
+            let path = request.uri().path();
+            (is_page(path), path.starts_with("/api/"))
+        }
+        Routes::Applications => {
+            let is_page = wants_page(request.headers());
+            (is_page, !is_page)
+        }
+    };
+    let facts = client_facts(app, request.extensions(), request.headers(), &request_id);
     let span = tracing::info_span!("request", id = %request_id, method = %method, route = %route);
-    let response = async {
-        match admit(&app, &request) {
+    let mut response = async {
+        match admit(app, &method, request.uri(), request.headers(), is_api) {
             Ok(from_our_pages) => {
                 request.extensions_mut().insert(Client(facts));
                 request
@@ -49,19 +76,28 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
                     .insert(FromOurPages(from_our_pages));
                 next.run(request).await
             }
-            Err(problem) if is_page => web::problem_page(&app, &problem, Some(&request_id)),
+            Err(problem) if is_page => web::problem_page(app, &problem, Some(&request_id)),
             Err(problem) => problem.into_response(),
         }
     }
     .instrument(span.clone())
     .await;
-    let mut response = empty_errors(&app, response, is_page, &request_id);
-    finish(&app, &mut response, &request_id);
+    if routes == Routes::Ours {
+        response = empty_errors(app, response, is_page, &request_id);
+    }
+    finish(app, &mut response, &request_id);
     let _entered = span.enter();
     let status = response.status();
     record(&method, &route, status.as_u16(), begun);
     tracing::debug!(status = status.as_u16(), "answered");
     response
+}
+
+/// Whether a client is a browser that shows what it gets to a person.
+pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(header::ACCEPT).iter();
+    let mut accepts = accepts.filter_map(|value| value.to_str().ok());
+    !headers.contains_key(header::AUTHORIZATION) && accepts.any(|value| value.contains("text/html"))
 }
 
 /// Pages are what people open; everything else is read by programs.
@@ -73,14 +109,23 @@ fn is_probe(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz")
 }
 
-/// The checks before anything is looked up.
-fn admit(app: &App, request: &Request) -> Result<bool, Problem> {
-    let headers = request.headers();
+/// The checks before anything is looked up. Answers whether the request comes
+/// from one of our pages.
+///
+/// # Errors
+/// A problem that says what is wrong with host, origin or cookies.
+pub(crate) fn admit(
+    app: &App,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    is_api: bool,
+) -> Result<bool, Problem> {
     // Whoever watches the server knows it by its machine's address.
-    if is_safe(request.method()) && is_probe(request.uri().path()) {
+    if is_safe(method) && is_probe(uri.path()) {
         return Ok(false);
     }
-    let host = host(request.uri(), headers).unwrap_or_default();
+    let host = host(uri, headers).unwrap_or_default();
     if !app.policy().host_is_ours(host) {
         return Err(Problem::new(Code::Misdirected)
             .detail("the `Host` of the request is not the configured origin"));
@@ -93,10 +138,10 @@ fn admit(app: &App, request: &Request) -> Result<bool, Problem> {
     };
     let site = single(headers, &HeaderName::from_static("sec-fetch-site"))?;
     let foreign_site = matches!(site, Some("cross-site" | "same-site"));
-    if is_safe(request.method()) {
+    if is_safe(method) {
         // A page of another origin may link here, but not read the API with
         // the person's cookies.
-        let reads_api = request.uri().path().starts_with("/api/") && cookies.any();
+        let reads_api = is_api && cookies.any();
         if reads_api && (foreign_site || (origin.is_some() && !ours)) {
             return Err(Problem::new(Code::OriginNotAllowed));
         }
@@ -115,7 +160,7 @@ fn admit(app: &App, request: &Request) -> Result<bool, Problem> {
     Ok(ours)
 }
 
-fn is_safe(method: &Method) -> bool {
+pub(crate) fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
@@ -145,13 +190,17 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     }
 }
 
-fn client_facts(app: &App, request: &Request, request_id: &str) -> ClientFacts {
-    let peer = request
-        .extensions()
+/// Who the client is, as far as connection and headers say.
+pub(crate) fn client_facts(
+    app: &App,
+    extensions: &Extensions,
+    headers: &HeaderMap,
+    request_id: &str,
+) -> ClientFacts {
+    let peer = extensions
         .get::<ConnectInfo<SocketAddr>>()
         .map(|info| info.0.ip());
-    let forwarded = request
-        .headers()
+    let forwarded = headers
         .get_all("x-forwarded-for")
         .iter()
         .map(HeaderValue::as_bytes)
@@ -160,8 +209,7 @@ fn client_facts(app: &App, request: &Request, request_id: &str) -> ClientFacts {
     ClientFacts {
         address: address.map(|address| address.to_string()),
         network: address.map(|address| crate::config::network_of(address).to_string()),
-        user_agent: request
-            .headers()
+        user_agent: headers
             .get(header::USER_AGENT)
             .map(|agent| printable(&String::from_utf8_lossy(agent.as_bytes()))),
         request_id: Some(request_id.to_owned()),
@@ -199,7 +247,7 @@ fn empty_errors(app: &App, response: Response, is_page: bool, request_id: &str) 
     response
 }
 
-/// The headers that every answer carries.
+/// The headers that every answer carries; what an application sets itself stays.
 fn finish(app: &App, response: &mut Response, request_id: &str) {
     const FIXED: [(&str, &str); 7] = [
         (
@@ -220,10 +268,9 @@ fn finish(app: &App, response: &mut Response, request_id: &str) {
     ];
     let headers = response.headers_mut();
     for (name, value) in FIXED {
-        headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+        headers
+            .entry(HeaderName::from_static(name))
+            .or_insert(HeaderValue::from_static(value));
     }
     if app.policy().secure_cookies() {
         headers.insert(

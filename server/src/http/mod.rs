@@ -3,6 +3,7 @@
 pub mod api;
 pub mod caller;
 pub mod cookies;
+pub(crate) mod csrf;
 pub mod extract;
 pub mod flows;
 pub mod guard;
@@ -78,8 +79,17 @@ pub fn openapi_json() -> String {
     description.to_pretty_json().unwrap_or_default()
 }
 
-/// Everything that is served at the public address.
+/// Everything that is served at the public address of a server of its own.
 pub fn router(app: App) -> Router {
+    guarded(app, web::router().merge(web::home()))
+}
+
+/// The same without `/`, for an application that has a start of its own.
+pub fn mounted(app: App) -> Router {
+    guarded(app, web::router())
+}
+
+fn guarded(app: App, pages: Router<App>) -> Router {
     let (api, description) = described();
     let description = description.to_json().unwrap_or_default();
     let timeout = Duration::from_secs(app.config().server.request_timeout_seconds.into());
@@ -91,7 +101,7 @@ pub fn router(app: App) -> Router {
             get(|| async move { ([(header::CONTENT_TYPE, "application/json")], description) }),
         )
         .merge(health::router())
-        .merge(web::router())
+        .merge(pages)
         .layer(DefaultBodyLimit::max(limit))
         .layer(CatchPanicLayer::custom(
             |_: Box<dyn std::any::Any + Send>| {

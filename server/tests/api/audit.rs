@@ -87,6 +87,7 @@ async fn g1_every_change_is_recorded_once_with_actor_and_client(world: &World) {
     }
 }
 
+/// v5.0.0-16.3.1.
 async fn g1_sign_in_failure_and_sign_out_are_recorded_without_secrets(world: &World) {
     let town = town(world).await;
     let ada = world.person_with_password("home", "ada").await;

@@ -141,6 +141,7 @@ async fn s48_what_is_not_json_is_refused(world: &World) {
     utf8.send().await.expect(201);
 }
 
+/// v5.0.0-15.3.7.
 async fn s48_keys_that_come_twice_are_refused(world: &World) {
     let town = town(world).await;
     for (method, path, body) in [

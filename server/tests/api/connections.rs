@@ -107,6 +107,7 @@ async fn s48_a_chunked_body_is_limited_too() {
     );
 }
 
+/// v5.0.0-4.2.1.
 #[tokio::test]
 async fn s48_a_request_that_reads_two_ways_is_refused() {
     let world = World::in_memory().await;

@@ -45,6 +45,7 @@ async fn one_browser_is_signed_in_to_several_tenants(world: &World) {
     browser.get(SESSION).await.expect(401);
 }
 
+/// v5.0.0-7.2.4.
 async fn signing_in_again_ends_the_session_before(world: &World) {
     let [home, away] = people(world).await;
     let mut browser = Browser::new(world);
@@ -61,6 +62,7 @@ async fn signing_in_again_ends_the_session_before(world: &World) {
     assert_eq!(tenant_of(&mut browser).await, "home");
 }
 
+/// v5.0.0-15.3.7.
 async fn a_cookie_that_came_twice_is_refused(world: &World) {
     let [home, _] = people(world).await;
     let mut browser = Browser::new(world);
@@ -141,6 +143,7 @@ async fn a_browser_keeps_few_open_flows(world: &World) {
 
 /// On https every cookie is `__Host-`, Secure; one without the prefix counts
 /// for nothing (the browser of these tests checks each that is set).
+/// v5.0.0-3.3.1, v5.0.0-3.3.2, v5.0.0-3.3.3, v5.0.0-3.3.4, v5.0.0-3.4.1.
 #[tokio::test]
 async fn on_https_only_host_bound_cookies_count() {
     let world = World::with(|config| {

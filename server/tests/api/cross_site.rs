@@ -88,6 +88,7 @@ fn as_a_form<'w>(call: &Call<'w>, body: &Value) -> Vec<(String, Call<'w>)> {
         .into()
 }
 
+/// v5.0.0-3.5.1, v5.0.0-3.5.2.
 async fn s44_no_change_is_taken_from_another_site(world: &World) {
     let stage = Stage::new(world).await;
     let town = &stage.town;
@@ -129,6 +130,7 @@ async fn s44_no_change_is_taken_from_another_site(world: &World) {
     assert_eq!(before, everything_in(world, &tenants).await);
 }
 
+/// v5.0.0-7.6.2.
 async fn s44_signing_in_and_out_cannot_be_forced_from_another_site(world: &World) {
     world.tenant("home").await;
     let ada = world.person_with_password("home", "ada").await;
@@ -169,6 +171,7 @@ async fn s44_signing_in_and_out_cannot_be_forced_from_another_site(world: &World
     }
 }
 
+/// v5.0.0-3.4.2.
 async fn s44_another_site_cannot_read_with_the_persons_cookies(world: &World) {
     world.tenant("home").await;
     let ada = world.person_with_password("home", "ada").await;

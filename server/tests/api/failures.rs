@@ -52,6 +52,7 @@ async fn ask_all(world: &World, token: &str, status: u16, code: &str) {
     }
 }
 
+/// v5.0.0-16.5.1.
 #[tokio::test]
 async fn a_fault_is_a_500_that_tells_nothing() {
     let (world, storage) = watched().await;
@@ -62,6 +63,7 @@ async fn a_fault_is_a_500_that_tells_nothing() {
     assert!(world.accepts(&token).await);
 }
 
+/// v5.0.0-16.5.4.
 #[tokio::test]
 async fn a_panic_is_a_500_that_tells_nothing() {
     let (world, storage) = watched().await;
@@ -85,6 +87,7 @@ async fn a_panic_is_a_500_that_tells_nothing() {
     assert!(world.accepts(&token).await);
 }
 
+/// v5.0.0-16.5.2, v5.0.0-16.5.3.
 #[tokio::test]
 async fn a_storage_that_is_gone_is_a_503_with_a_time_to_come_back() {
     let (world, storage) = watched().await;

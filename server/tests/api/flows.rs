@@ -12,20 +12,20 @@ const SESSION: &str = "/api/v1/session";
 
 on_each_storage!(
     the_token_transport_needs_no_cookie,
-    the_cookie_transport_is_useless_without_its_cookie,
+    s01_the_cookie_transport_is_useless_without_its_cookie,
     s01_what_was_planted_before_a_sign_in_is_worth_nothing_after_it,
     s01_a_planted_flow_is_lost_at_the_first_proof,
     a_cookie_does_not_change_a_flow_of_the_token_transport,
-    an_answer_is_taken_for_the_current_step_only,
+    s03_an_answer_is_taken_for_the_current_step_only,
     a_value_that_could_never_be_right_is_named,
     what_is_no_answer_to_the_step_is_refused,
     a_flow_is_given_up,
     s06_a_flow_lives_for_ten_minutes,
     the_tenant_is_named_found_or_typed,
     what_cannot_begin_is_refused,
-    two_factors_are_not_had_by_one,
+    s12_two_factors_are_not_had_by_one,
     a_password_is_changed_by_its_owner,
-    of_racing_right_answers_one_makes_a_session,
+    s18_of_racing_right_answers_one_makes_a_session,
 );
 
 fn form(tenant: bool) -> Value {
@@ -114,7 +114,7 @@ async fn the_token_transport_needs_no_cookie(world: &World) {
     assert!(!world.accepts(token).await);
 }
 
-async fn the_cookie_transport_is_useless_without_its_cookie(world: &World) {
+async fn s01_the_cookie_transport_is_useless_without_its_cookie(world: &World) {
     world.tenant("home").await;
     let ada = world.person_with_password("home", "ada").await;
     let mut browser = Browser::new(world);
@@ -149,6 +149,7 @@ async fn the_cookie_transport_is_useless_without_its_cookie(world: &World) {
 }
 
 /// S01: all ids change, and old handles are worth nothing.
+/// v5.0.0-7.2.4.
 async fn s01_what_was_planted_before_a_sign_in_is_worth_nothing_after_it(world: &World) {
     world.tenant("home").await;
     let (ada, eve) = (
@@ -212,7 +213,7 @@ async fn a_cookie_does_not_change_a_flow_of_the_token_transport(world: &World) {
     assert!(browser.named("gl-session-").is_empty());
 }
 
-async fn an_answer_is_taken_for_the_current_step_only(world: &World) {
+async fn s03_an_answer_is_taken_for_the_current_step_only(world: &World) {
     world.tenant("home").await;
     let ada = world.make("home", "ada", given(PASSWORD, true)).await;
     let flow = world.begin(json!({"tenant": "home"})).await;
@@ -426,7 +427,7 @@ async fn what_cannot_begin_is_refused(world: &World) {
     }
 }
 
-async fn two_factors_are_not_had_by_one(world: &World) {
+async fn s12_two_factors_are_not_had_by_one(world: &World) {
     world.tenant("home").await;
     let ada = world.person_with_password("home", "ada").await;
     let flow = world.begin(json!({"tenant": "home", "acr": "aal2"})).await;
@@ -438,6 +439,7 @@ async fn two_factors_are_not_had_by_one(world: &World) {
     world.enter(&flow, &ada.name, PASSWORD).await.expect(200);
 }
 
+/// v5.0.0-6.2.2, v5.0.0-6.2.3.
 async fn a_password_is_changed_by_its_owner(world: &World) {
     world.tenant("home").await;
     let ada = world.person_with_password("home", "ada").await;
@@ -481,7 +483,7 @@ async fn a_password_is_changed_by_its_owner(world: &World) {
     world.token(&ada, new).await;
 }
 
-async fn of_racing_right_answers_one_makes_a_session(world: &World) {
+async fn s18_of_racing_right_answers_one_makes_a_session(world: &World) {
     world.tenant("home").await;
     let ada = world.person_with_password("home", "ada").await;
     let flow = world.begin(json!({"tenant": "home"})).await;

@@ -1,9 +1,18 @@
 //! S08 and S09: headers about where a request comes from or goes to change a
 //! decision only where a trusted proxy wrote them.
 
+use gatelodge_server::config::Config;
 use serde_json::{Value, json};
 
-use crate::support::{World, flow_path, town};
+use crate::support::{World, flow_path, on_each_storage, town};
+
+on_each_storage!(
+    s08_forwarding_headers_mean_nothing_without_a_trusted_proxy,
+    s09_rotating_headers_do_not_get_around_the_limit,
+    s09_addresses_of_one_ipv6_network_share_a_limit,
+    s08_behind_a_trusted_proxy_its_own_word_counts,
+    s07_a_foreign_host_is_misdirected,
+);
 
 const HEADERS: [&str; 9] = [
     "x-forwarded-for",
@@ -25,10 +34,9 @@ async fn address_of_last_event(world: &World, token: &str) -> Value {
 }
 
 /// S08: nothing that a client writes moves the address that is recorded, nor a decision.
-#[tokio::test]
-async fn s08_forwarding_headers_mean_nothing_without_a_trusted_proxy() {
-    let world = World::in_memory().await;
-    let town = town(&world).await;
+/// v5.0.0-4.1.3.
+async fn s08_forwarding_headers_mean_nothing_without_a_trusted_proxy(world: &World) {
+    let town = town(world).await;
     let values = [
         "127.0.0.1",
         "10.0.0.1",
@@ -51,7 +59,7 @@ async fn s08_forwarding_headers_mean_nothing_without_a_trusted_proxy() {
                 .bearer(&town.mayor_token)
                 .header(header, value);
             call.at_peer("203.0.113.9").send().await.expect(200);
-            let found = address_of_last_event(&world, &town.mayor_token).await;
+            let found = address_of_last_event(world, &town.mayor_token).await;
             assert_eq!(found, "203.0.113.9", "{header}: {value}");
             world
                 .delete(&grant)
@@ -67,9 +75,9 @@ async fn s08_forwarding_headers_mean_nothing_without_a_trusted_proxy() {
 }
 
 /// S09: whoever changes these headers at each try is limited all the same.
-#[tokio::test]
-async fn s09_rotating_headers_do_not_get_around_the_limit() {
-    let world = World::with(|config| config.limits.network_free_tries = 20).await;
+async fn s09_rotating_headers_do_not_get_around_the_limit(world: &World) {
+    let few = |config: &mut Config| config.limits.network_free_tries = 20;
+    let world = world.another_with(few).await;
     world.tenant("home").await;
     let mut limited = 0;
     for number in 0..60 {
@@ -88,9 +96,9 @@ async fn s09_rotating_headers_do_not_get_around_the_limit() {
 }
 
 /// S09: one subscriber's IPv6 network is one network.
-#[tokio::test]
-async fn s09_addresses_of_one_ipv6_network_share_a_limit() {
-    let world = World::with(|config| config.limits.network_free_tries = 20).await;
+async fn s09_addresses_of_one_ipv6_network_share_a_limit(world: &World) {
+    let few = |config: &mut Config| config.limits.network_free_tries = 20;
+    let world = world.another_with(few).await;
     world.tenant("home").await;
     let flow = world.begin(json!({"tenant": "home"})).await;
     let mut statuses = Vec::new();
@@ -120,12 +128,12 @@ async fn s09_addresses_of_one_ipv6_network_share_a_limit() {
 }
 
 /// Behind a trusted proxy the last hop that it did not write itself counts.
-#[tokio::test]
-async fn s08_behind_a_trusted_proxy_its_own_word_counts() {
-    let world = World::with(|config| {
+/// v5.0.0-15.3.4.
+async fn s08_behind_a_trusted_proxy_its_own_word_counts(world: &World) {
+    let behind = |config: &mut Config| {
         config.server.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
-    })
-    .await;
+    };
+    let world = world.another_with(behind).await;
     let town = town(&world).await;
     for (peer, forwarded, expected) in [
         ("10.1.2.3", "203.0.113.5", "203.0.113.5"),
@@ -152,9 +160,7 @@ async fn s08_behind_a_trusted_proxy_its_own_word_counts() {
 }
 
 /// S07: the host is the configured one, whatever a request says.
-#[tokio::test]
-async fn s07_a_foreign_host_is_misdirected() {
-    let world = World::in_memory().await;
+async fn s07_a_foreign_host_is_misdirected(world: &World) {
     for host in [
         "evil.example",
         "localhost",

@@ -73,7 +73,7 @@ fn escaped(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-fn path_of(operation: &Operation, fill: &Fill) -> String {
+pub(crate) fn path_of(operation: &Operation, fill: &Fill) -> String {
     operation
         .path
         .replace("{tenant}", &fill.tenant)
@@ -84,7 +84,7 @@ fn path_of(operation: &Operation, fill: &Fill) -> String {
 }
 
 /// A world in which what succeeds does not stand in the way of what follows.
-async fn stage(world: &World) -> (Stage, Fill) {
+pub(crate) async fn stage(world: &World) -> (Stage, Fill) {
     let stage = Stage::new(world).await;
     let fill = stage.fill(world, &stage.town.citizen).await;
     (stage, fill)

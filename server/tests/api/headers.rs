@@ -7,6 +7,7 @@ use crate::support::{World, on_each_storage, town};
 
 on_each_storage!(every_kind_of_answer_carries_the_strict_headers);
 
+/// v5.0.0-3.4.3, v5.0.0-3.4.4, v5.0.0-3.4.5, v5.0.0-3.4.6, v5.0.0-3.4.8, v5.0.0-13.4.4, v5.0.0-14.3.2.
 async fn every_kind_of_answer_carries_the_strict_headers(world: &World) {
     let mayor = town(world).await.mayor_token;
     // Sending checks them: a page, an error page, the API, its errors, what the

@@ -15,6 +15,7 @@ on_each_storage!(
     s36_a_filter_by_a_foreign_user_finds_nothing,
 );
 
+/// v5.0.0-8.4.1.
 async fn s34_a_foreign_tenant_and_an_unknown_one_answer_the_same_bytes(world: &World) {
     let stage = Stage::new(world).await;
     let random = world.platform.environment().uuid().to_string();

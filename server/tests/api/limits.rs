@@ -16,6 +16,7 @@ on_each_storage!(
 
 const WRONG: &str = "not the password 99";
 
+/// v5.0.0-6.3.1, v5.0.0-15.4.2.
 async fn s10_parallel_wrong_passwords_are_all_counted(world: &World) {
     world.tenant("home").await;
     let ada = world.person_with_password("home", "ada").await;
@@ -54,6 +55,7 @@ async fn s10_parallel_wrong_passwords_are_all_counted(world: &World) {
     assert_eq!(right.header("retry-after"), Some("30"));
 }
 
+/// v5.0.0-6.3.1.
 async fn a_growing_wait_follows_wrong_passwords(world: &World) {
     world.tenant("home").await;
     let ada = world.person_with_password("home", "ada").await;

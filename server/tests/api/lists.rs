@@ -219,6 +219,7 @@ const UGLY: [&str; 24] = [
     "ß",
 ];
 
+/// v5.0.0-1.2.4.
 async fn s45_a_search_is_text_and_nothing_else(world: &World) {
     let town = town(world).await;
     let encode = |text: &str| {

@@ -181,6 +181,7 @@ async fn s47_one_event_is_one_line_of_text() {
     });
 }
 
+/// v5.0.0-16.2.4, v5.0.0-16.2.5, v5.0.0-16.4.1.
 #[tokio::test]
 async fn s47_one_event_is_one_line_of_json() {
     keep(&JSON);

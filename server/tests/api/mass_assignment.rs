@@ -66,6 +66,7 @@ fn values() -> [Value; 3] {
     [json!(true), json!("x"), json!(null)]
 }
 
+/// v5.0.0-8.2.3, v5.0.0-15.3.3.
 async fn s38_no_field_of_what_is_read_can_be_set_beside_those_that_are_described(world: &World) {
     let stage = Stage::new(world).await;
     let fill = stage.fill(world, &stage.town.citizen).await;

@@ -295,6 +295,7 @@ fn s35_the_table_lists_every_operation_and_no_other() {
     }
 }
 
+/// v5.0.0-7.2.1, v5.0.0-8.2.1, v5.0.0-8.3.1.
 async fn s34_every_route_answers_every_role_as_the_table_says(world: &World) {
     let mut world = fresh(world).await;
     let mut stage = Stage::new(&world).await;
@@ -348,6 +349,7 @@ enum Of {
     Nobody,
 }
 
+/// v5.0.0-8.2.2, v5.0.0-8.4.1.
 async fn s35_an_id_of_another_tenant_is_not_found_and_changes_nothing(world: &World) {
     let world = fresh(world).await;
     let stage = Stage::new(&world).await;

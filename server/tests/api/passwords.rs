@@ -10,8 +10,10 @@ on_each_storage!(
     s43_the_whole_password_is_compared,
     s43_a_huge_password_is_refused_fast,
     w2_a_refused_password_is_told_why,
+    a_password_does_not_grow_old,
 );
 
+/// v5.0.0-6.2.8.
 async fn s43_the_whole_password_is_compared(world: &World) {
     world.tenant("home").await;
     let long = "quiet harbour lantern ".repeat(20);
@@ -101,4 +103,13 @@ async fn w2_a_refused_password_is_told_why(world: &World) {
         assert!(message.as_str().unwrap().len() > 10, "{message}");
         assert!(!answer.text().contains(&format!("\"{password}\"")));
     }
+}
+
+/// v5.0.0-6.2.10: nobody is made to change a password because of its age.
+async fn a_password_does_not_grow_old(world: &World) {
+    world.tenant("home").await;
+    let ada = world.person_with_password("home", "ada").await;
+    world.pass(Duration::from_secs(2 * 366 * 24 * 60 * 60));
+    let done = world.sign_in(&ada, PASSWORD).await.expect(200).json();
+    assert_eq!(done["state"], "complete");
 }

@@ -72,6 +72,7 @@ const ELSEWHERE: [&str; 62] = [
     "/\u{202e}account",
 ];
 
+/// v5.0.0-3.7.2.
 async fn s28_only_paths_of_this_server_are_returned_to(world: &World) {
     let begin = async |return_to: &str| {
         let body = json!({"transport": "token", "return_to": return_to});

@@ -105,6 +105,7 @@ async fn check_events(world: &World, in_memory: bool) {
     }
 }
 
+/// v5.0.0-7.4.2.
 async fn s20_every_event_ends_the_sessions_that_it_must(world: &World) {
     check_events(world, false).await;
 }
@@ -113,6 +114,7 @@ async fn s20_it_is_so_for_sessions_in_memory_too(world: &World) {
     check_events(world, true).await;
 }
 
+/// v5.0.0-7.4.3: not offered but done.
 async fn s20_a_password_change_ends_every_older_session(world: &World) {
     world.follow().await;
     world.tenant("home").await;
@@ -181,6 +183,7 @@ async fn s21_a_locked_user_signs_in_by_no_way(world: &World) {
     assert!(world.accepts(&token).await);
 }
 
+/// v5.0.0-8.3.2.
 async fn s20_a_taken_grant_is_gone_at_once(world: &World) {
     world.follow().await;
     let town = town(world).await;

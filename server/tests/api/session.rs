@@ -15,6 +15,7 @@ on_each_storage!(
     signing_out_ends_the_session_that_was_presented,
 );
 
+/// v5.0.0-7.4.1.
 async fn the_present_session_is_read_and_ended(world: &World) {
     let town = town(world).await;
     let read = world

@@ -9,10 +9,11 @@ use crate::support::{PASSWORD, Person, World, on_each_storage, redacted};
 const SETUP: &str = "/api/v1/setup";
 
 on_each_storage!(
-    the_link_makes_the_administrator_once,
-    a_wrong_token_is_not_found,
+    s04_the_link_makes_the_administrator_once,
+    s04_s06_a_wrong_an_older_and_a_late_token_are_not_found,
     a_bad_value_is_named_and_uses_nothing_up,
-    of_racing_set_ups_one_wins,
+    s18_of_racing_set_ups_one_wins,
+    nobody_is_there_before_the_set_up,
 );
 
 fn body(token: &str) -> Value {
@@ -24,7 +25,8 @@ async fn prepared(world: &World) -> String {
     token.expose().to_owned()
 }
 
-async fn the_link_makes_the_administrator_once(world: &World) {
+/// v5.0.0-2.3.4.
+async fn s04_the_link_makes_the_administrator_once(world: &World) {
     let token = prepared(world).await;
     let made = world
         .post(SETUP)
@@ -76,7 +78,7 @@ async fn the_link_makes_the_administrator_once(world: &World) {
         .expect(201);
 }
 
-async fn a_wrong_token_is_not_found(world: &World) {
+async fn s04_s06_a_wrong_an_older_and_a_late_token_are_not_found(world: &World) {
     let before_any = world.post(SETUP).json(&body("")).send().await;
     before_any.expect_problem(404, "not_found");
     let old = prepared(world).await;
@@ -140,13 +142,37 @@ async fn a_bad_value_is_named_and_uses_nothing_up(world: &World) {
         .expect(201);
 }
 
-async fn of_racing_set_ups_one_wins(world: &World) {
+async fn s18_of_racing_set_ups_one_wins(world: &World) {
     let token = prepared(world).await;
     let set_up = || world.post(SETUP).json(&body(&token)).send();
     let answers = tokio::join!(set_up(), set_up(), set_up(), set_up());
     let mut statuses = [answers.0, answers.1, answers.2, answers.3].map(|a| a.status.as_u16());
     statuses.sort();
     assert_eq!(statuses, [201, 404, 404, 404]);
+}
+
+/// v5.0.0-6.3.2: a fresh installation has no account that anybody knows.
+async fn nobody_is_there_before_the_set_up(world: &World) {
+    prepared(world).await;
+    for name in [
+        "admin",
+        "administrator",
+        "root",
+        "gatelodge",
+        "user",
+        "demo",
+    ] {
+        for password in ["", "admin", "password", "gatelodge", "changeme", name] {
+            let flow = world.begin(json!({})).await;
+            let answer = world.enter(&flow, name, password).await;
+            assert!(
+                matches!(answer.status.as_u16(), 401 | 422 | 429),
+                "{answer}"
+            );
+        }
+    }
+    let users = world.get("/api/v1/tenants").send().await;
+    users.expect_problem(401, "unauthenticated");
 }
 
 /// Wrong tokens are counted like wrong passwords.

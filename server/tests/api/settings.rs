@@ -11,7 +11,7 @@ const SETTINGS: &str = "/api/v1/tenants/home/settings";
 on_each_storage!(
     settings_are_read_replaced_and_inherited,
     a_setting_out_of_range_is_refused,
-    the_times_of_a_session_follow_the_settings,
+    s06_the_times_of_a_session_follow_the_settings,
     the_limit_of_sessions_follows_the_settings,
 );
 
@@ -102,7 +102,8 @@ async fn a_setting_out_of_range_is_refused(world: &World) {
     assert_eq!(read["own"], unset());
 }
 
-async fn the_times_of_a_session_follow_the_settings(world: &World) {
+/// v5.0.0-7.3.1, v5.0.0-7.3.2.
+async fn s06_the_times_of_a_session_follow_the_settings(world: &World) {
     let town = town(world).await;
     let body = json!({"session": {"idle_minutes": 5, "absolute_minutes": 8}});
     let put = world.put(SETTINGS).bearer(&town.root_token).json(&body);

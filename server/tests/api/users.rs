@@ -298,6 +298,7 @@ async fn grants_are_idempotent(world: &World) {
     }
 }
 
+/// v5.0.0-7.4.5.
 async fn sessions_of_a_user_are_listed_and_ended(world: &World) {
     let town = town(world).await;
     let path = format!("{}/sessions", town.citizen.path());

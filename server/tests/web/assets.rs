@@ -53,14 +53,26 @@ async fn the_same_content_is_not_sent_twice() {
     assert!(body.is_empty());
 }
 
+/// S46: no address leads out of the folder, however it is written.
 #[tokio::test]
-async fn nothing_else_is_served_from_the_folder() {
+async fn s46_nothing_else_is_served_from_the_folder() {
     let world = World::new().await;
     for path in [
         "/assets/",
         "/assets/none.css",
         "/assets/../Cargo.toml",
         "/assets/%2e%2e/a",
+        "/assets/..%2f..%2fCargo.toml",
+        "/assets/%2e%2e%2f%2e%2e%2fCargo.toml",
+        "/assets/%252e%252e%252fCargo.toml",
+        "/assets/..%5c..%5cCargo.toml",
+        "/assets/....//Cargo.toml",
+        "/assets//etc/passwd",
+        "/assets/%2fetc%2fpasswd",
+        "/assets/app.css%00.png",
+        "/assets/app.css/../../Cargo.toml",
+        "/assets/./app.css",
+        "/assets/APP.css",
     ] {
         let answer = get(&world, path, None).await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");

@@ -44,7 +44,7 @@ async fn proof(browser: &mut Browser) -> String {
 }
 
 #[tokio::test]
-async fn a_change_without_the_sessions_proof_is_refused_everywhere() {
+async fn s44_a_change_without_the_sessions_proof_is_refused_everywhere() {
     let (world, tenant) = World::acme().await;
     let bob = world.user(tenant.id, "carol", &[]).await;
     let mut browser = world.browser();
@@ -63,7 +63,7 @@ async fn a_change_without_the_sessions_proof_is_refused_everywhere() {
 }
 
 #[tokio::test]
-async fn a_change_from_another_origin_or_from_nowhere_is_refused_everywhere() {
+async fn s44_a_change_from_another_origin_or_from_nowhere_is_refused_everywhere() {
     let (world, tenant) = World::acme().await;
     let bob = world.user(tenant.id, "carol", &[]).await;
     let mut browser = world.browser();
@@ -95,7 +95,7 @@ async fn a_change_from_another_origin_or_from_nowhere_is_refused_everywhere() {
 
 /// Nor without cookies: otherwise somebody could be signed in to an attacker's account.
 #[tokio::test]
-async fn a_sign_in_form_needs_our_origin_even_without_cookies() {
+async fn s44_a_sign_in_form_needs_our_origin_even_without_cookies() {
     let (world, _) = World::acme().await;
     for origin in [None, Some("http://evil.example")] {
         let mut browser = world.browser();

@@ -2,6 +2,7 @@ use axum::http::StatusCode;
 
 use crate::world::{PASSWORD, World};
 
+/// v5.0.0-14.3.1.
 #[tokio::test]
 async fn signing_out_ends_the_session_and_clears_the_browser() {
     let (world, _) = World::acme().await;

@@ -10,7 +10,7 @@
 //! | `server` | core, access, providers, backends, each of the last two optional and on by default | |
 //! | `tests/*-suite` | core | web, database, HTTP client |
 //! | `tests/postgres` | nothing; unpublished | web, database, HTTP client |
-//! | `tests/e2e`, `tests/faults`, `tests/load`, `tests/architecture` | anything; unpublished | |
+//! | `tests/e2e`, `tests/faults`, `tests/load`, `tests/attacks`, `tests/architecture` | anything; unpublished | |
 //! | `examples/*` | core, plugin-kit; `embedded` also server | |
 //!
 //! In tests, providers, backends and examples also use the suites; backends and the server `tests/postgres`, too.
@@ -82,7 +82,10 @@ impl Area {
             ["server"] => Some(Self::Server),
             ["tests", name] if name.ends_with("-suite") => Some(Self::Suite),
             ["tests", "postgres"] => Some(Self::Fixture),
-            ["tests", "e2e" | "faults" | "load" | "architecture"] => Some(Self::Harness),
+            [
+                "tests",
+                "e2e" | "faults" | "load" | "attacks" | "architecture",
+            ] => Some(Self::Harness),
             ["examples", "embedded"] => Some(Self::EmbeddedExample),
             ["examples", _] => Some(Self::Example),
             _ => None,

@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(codes(8, "cafe\u{301} xy"), ["too_short"]);
     }
 
-    /// v5.0.0-6.2.5 and 6.2.9.
+    /// v5.0.0-6.2.5 and v5.0.0-6.2.9.
     #[test]
     fn any_mix_of_characters_and_great_length_are_accepted() {
         for password in [

@@ -150,7 +150,7 @@ async fn equal_passwords_have_different_hashes() {
     assert_eq!(world.drawn.load(Ordering::Relaxed), 2);
 }
 
-/// v5.0.0-6.2.6 and 6.2.7: what a password manager needs to know.
+/// v5.0.0-6.2.6 and v5.0.0-6.2.7: what a password manager needs to know.
 #[tokio::test]
 async fn the_forms_say_what_each_field_is() {
     let provider = provider();
@@ -267,7 +267,7 @@ async fn who_just_proved_or_recovers_is_not_asked_for_the_present_password() {
     assert_eq!(errors(&turn)[0].0, "current_password");
 }
 
-/// v5.0.0-6.2.1, 6.2.4 and 6.2.11.
+/// v5.0.0-6.2.1, v5.0.0-6.2.4 and v5.0.0-6.2.11.
 #[tokio::test]
 async fn a_refused_password_comes_with_its_reason_and_a_hint() {
     let provider = provider();

@@ -25,12 +25,13 @@ use super::{
     problem::PageProblem,
     remember::{self, Remembered},
     steps::{self, Again},
-    visit::{Answer, CSRF, Visit, see_other, with_parameter},
+    visit::{Answer, Visit, see_other, with_parameter},
 };
 use crate::{
     config::TenantOnForm,
     http::{
         cookies::{DEVICE, Jar},
+        csrf::CSRF,
         flows::{bind, hand_over, handle_from, hold},
         problem::{Code, Problem},
     },

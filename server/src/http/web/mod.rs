@@ -40,6 +40,7 @@ use axum::{
 use gatelodge_core::model::Tenant;
 
 pub use problem::problem_page;
+pub(crate) use visit::sign_in_address;
 
 use self::visit::{change, open};
 use crate::app::App;
@@ -53,29 +54,29 @@ pub struct PathTenant {
     pub tenant: Tenant,
 }
 
-/// All pages.
+/// The start, `/`, where there is no application that has one.
+pub fn home() -> Router<App> {
+    Router::new().route("/", get(open(home::home)))
+}
+
+/// All pages but the home page.
 pub fn router() -> Router<App> {
     let router = Router::new()
         .route("/assets/{*path}", get(assets::asset))
-        .route("/sign-out/forget.css", get(sign_out::forget));
-    let router = router.route("/t/{tenant}/", get(open(home::home)));
+        .route("/sign-out/forget.css", get(sign_out::forget))
+        .route("/t/{tenant}", get(open(home::home)))
+        .route("/t/{tenant}/", get(open(home::home)));
     ["", "/t/{tenant}"]
         .into_iter()
         .fold(router, |router, base| {
             pages().into_iter().fold(router, |router, (path, methods)| {
-                let path = match (base, path) {
-                    ("", path) => path.to_owned(),
-                    (base, "/") => base.to_owned(),
-                    (base, path) => format!("{base}{path}"),
-                };
-                router.route(&path, methods)
+                router.route(&format!("{base}{path}"), methods)
             })
         })
 }
 
 fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
     let mut pages = vec![
-        ("/", get(open(home::home))),
         ("/setup", get(open(setup::show)).post(open(setup::complete))),
         (
             "/sign-in",

@@ -11,13 +11,8 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Redirect, Response},
 };
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatelodge_core::{
-    CheckedSession, Platform,
-    access::Caller,
-    model::Tenant,
-    secret::{Secret, Token, TokenHash},
-    service::TenantRef,
+    CheckedSession, Platform, access::Caller, model::Tenant, secret::Secret, service::TenantRef,
 };
 use url::form_urlencoded;
 
@@ -27,14 +22,12 @@ use crate::{
     http::{
         caller::Requester,
         cookies::{self, Cookies},
+        csrf::{CSRF, csrf, is_csrf_of},
         guard::Client,
         problem::{Code, Problem},
     },
     pages::{Page as PageView, views::Post},
 };
-
-/// The name of the field that proves that a form was ours.
-pub(super) const CSRF: &str = "csrf";
 
 /// What a page answers.
 pub(super) type Answer = Result<Response, PageProblem>;
@@ -123,11 +116,16 @@ fn address(request: &Request) -> String {
 }
 
 fn sign_in_first(base: &str, return_to: Option<&str>) -> Response {
-    let mut to = format!("{base}/sign-in");
-    if let Some(return_to) = return_to {
-        to = with_parameter(&to, "return_to", return_to);
+    Redirect::to(&sign_in_address(base, return_to)).into_response()
+}
+
+/// The sign-in page that leads back to a path of this server.
+pub(crate) fn sign_in_address(base: &str, return_to: Option<&str>) -> String {
+    let address = format!("{base}/sign-in");
+    match return_to {
+        Some(return_to) => with_parameter(&address, "return_to", return_to),
+        None => address,
     }
-    Redirect::to(&to).into_response()
 }
 
 /// An address with one more parameter.
@@ -290,22 +288,6 @@ fn path_segment(text: &str) -> String {
     url.path().trim_start_matches('/').to_owned()
 }
 
-/// What a session's forms carry: nobody who does not have its token can make it.
-pub(super) fn csrf(token: &Token) -> String {
-    URL_SAFE_NO_PAD.encode(csrf_hash(token).as_bytes())
-}
-
-fn csrf_hash(token: &Token) -> TokenHash {
-    TokenHash::of_parts([b"csrf".as_slice(), token.expose().as_bytes()])
-}
-
-fn is_csrf_of(token: &Token, proof: &str) -> bool {
-    let decoded = URL_SAFE_NO_PAD.decode(proof).ok();
-    decoded
-        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
-        .is_some_and(|bytes| TokenHash::from_bytes(bytes).matches(&csrf_hash(token)))
-}
-
 fn is_prefetch(headers: &HeaderMap) -> bool {
     ["sec-purpose", "purpose"].into_iter().any(|name| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
@@ -390,19 +372,7 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
-    use gatelodge_core::Environment;
-
     use super::*;
-
-    #[test]
-    fn a_form_proves_itself_with_its_own_sessions_token_alone() {
-        let environment = Environment::system();
-        let (own, other) = (Token::generate(&environment), Token::generate(&environment));
-        assert!(is_csrf_of(&own, &csrf(&own)));
-        for proof in ["", "a", own.expose(), &csrf(&other)] {
-            assert!(!is_csrf_of(&own, proof), "{proof}");
-        }
-    }
 
     #[test]
     fn a_field_that_comes_twice_is_refused() {

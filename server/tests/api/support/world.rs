@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) origin: String,
     /// Another server on the same storage, where a ticket signs anybody in.
     pub(super) issuer: Platform,
+    config: Config,
+    storage: Arc<dyn Storage>,
     ground: Ground,
 }
 
@@ -112,11 +114,29 @@ impl World {
 
     /// An empty one on the same kind of storage.
     pub(crate) async fn another_like_this(&self) -> Self {
-        match self.ground {
-            Ground::Memory => Self::in_memory().await,
-            Ground::Folder { .. } => Self::on_sqlite().await,
-            Ground::Database { .. } => Self::on_postgres().await,
-        }
+        self.another_with(|_| {}).await
+    }
+
+    /// An empty one on the same kind of storage, with a configuration of its own.
+    pub(crate) async fn another_with(&self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut plan = match self.ground {
+            Ground::Memory => Plan::in_memory(),
+            Ground::Folder { .. } => Plan::on_sqlite().await,
+            Ground::Database { .. } => Plan::on_postgres().await,
+        };
+        change(&mut plan.config);
+        Self::of(plan).await
+    }
+
+    /// A second server on the same storage, as another node has it or the same
+    /// one after a restart. It lives no longer than this one; one is enough.
+    pub(crate) async fn second_server(&self) -> Self {
+        let plan = Plan {
+            config: self.config.clone(),
+            storage: self.storage.clone(),
+            ground: Ground::Memory,
+        };
+        Self::start(plan, self.clock.clone(), 3).await
     }
 
     /// In memory, with a configuration of its own.
@@ -128,6 +148,10 @@ impl World {
 
     pub(crate) async fn of(plan: Plan) -> Self {
         let clock = ManualClock::at(Timestamp::from_second(1_790_000_000).unwrap());
+        Self::start(plan, clock, 1).await
+    }
+
+    async fn start(plan: Plan, clock: Arc<ManualClock>, seed: u64) -> Self {
         let policy = resolve_origin(&plan.config.server, LISTEN).unwrap();
         let origin = policy.links_base();
         let mut passwords = Registry::new();
@@ -135,19 +159,21 @@ impl World {
         let table = json!({"threads": 2}).as_object().unwrap().clone();
         let id = ProviderId::new("password").unwrap();
         passwords.configure(id, "password", table).unwrap();
-        let platform = open(&plan, &clock, &origin, passwords, 1).await;
+        let platform = open(&plan, &clock, &origin, passwords, seed).await;
         let mut tickets = Registry::new();
         let id = ProviderId::new("ticket").unwrap();
         tickets.add(id, Arc::new(Ticket)).unwrap();
-        let issuer = open(&plan, &clock, &origin, tickets, 2).await;
+        let issuer = open(&plan, &clock, &origin, tickets, seed + 1).await;
         let renderer = Renderer::new(PageOptions::default()).unwrap();
-        let app = App::new(platform.clone(), policy, renderer, plan.config);
+        let app = App::new(platform.clone(), policy, renderer, plan.config.clone());
         Self {
             router: gatelodge_server::http::router(app),
             platform,
             clock,
             origin,
             issuer,
+            config: plan.config,
+            storage: plan.storage,
             ground: plan.ground,
         }
     }

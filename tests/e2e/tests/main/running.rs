@@ -43,6 +43,24 @@ async fn sessions_survive_a_restart() {
     );
 }
 
+/// S19: a revocation that was acknowledged outlives the process that made it.
+#[tokio::test]
+async fn s19_what_was_revoked_is_refused_after_kill_9() {
+    let world = World::new().await;
+    let password = world.user(HOME, "ada").await;
+    let left = world.visitor();
+    left.sign_in("", "ada", &password).await;
+    let form = left.open("/account").await.form("/sign-out");
+    let gone = left.cookies();
+    left.submit(&form, &[]).await;
+
+    let world = world.restarted(Server::kill).await;
+    let left = left.at(&world.server);
+    left.set_cookies(&gone);
+    assert!(!left.is_signed_in("").await, "a revoked session is back");
+    assert!(world.administrator.is_signed_in().await);
+}
+
 /// What clients were told is done.
 #[derive(Debug, Default)]
 struct Acknowledged {

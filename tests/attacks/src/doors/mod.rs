@@ -1,0 +1,36 @@
+//! Every parser of what comes from outside, fed with whatever bytes. Each function goes through a public door and
+//! panics when a promise is broken: that is what a fuzzer looks for, and what a test fails by.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a broken promise is a panic, and so is a house that cannot be built"
+)]
+
+mod files;
+mod house;
+mod texts;
+mod web;
+
+pub use files::{backup_text, configuration, password_hashes, sealed_values};
+pub use texts::{addresses, cookies, names, tokens};
+pub use web::{bodies, cursors, requests, return_to};
+
+/// A function that takes whatever bytes.
+pub type Door = fn(&[u8]);
+
+/// All doors, each by the name of its function, of its target in `fuzz/fuzz_targets` and of its folder in
+/// `fuzz/corpus`.
+pub const DOORS: [(&str, Door); 12] = [
+    ("addresses", addresses),
+    ("backup_text", backup_text),
+    ("bodies", bodies),
+    ("configuration", configuration),
+    ("cookies", cookies),
+    ("cursors", cursors),
+    ("names", names),
+    ("password_hashes", password_hashes),
+    ("requests", requests),
+    ("return_to", return_to),
+    ("sealed_values", sealed_values),
+    ("tokens", tokens),
+];
