@@ -164,12 +164,14 @@ impl Lanes {
     /// network's try is taken back.
     pub async fn succeed(&self, unit: &mut dyn UnitOfWork) -> Result<()> {
         let account = self.account.iter().chain(&self.common);
-        let keys = account.chain(&self.network).copied().collect();
-        for (key, state) in hold(unit, keys).await? {
-            if self.network == Some(key) {
-                take_back(unit, &key, state).await?;
-            } else if state.is_some() {
-                unit.limits().clear(&key).await?;
+        let keys: BTreeSet<_> = account.chain(&self.network).collect();
+        // Clearing holds a counter too, so all are taken in the order of their keys.
+        for key in keys {
+            if self.network.as_ref() == Some(key) {
+                let state = unit.limits().load(key).await?;
+                take_back(unit, key, state).await?;
+            } else {
+                unit.limits().clear(key).await?;
             }
         }
         Ok(())

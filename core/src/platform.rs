@@ -359,17 +359,20 @@ impl Platform {
         unit: &mut dyn UnitOfWork,
         tenant: TenantId,
     ) -> Result<EffectiveSettings> {
-        let mut line: Vec<TenantId> = unit
-            .tenants()
-            .ancestors(tenant)
-            .await?
-            .iter()
-            .map(|ancestor| ancestor.id)
-            .collect();
-        line.reverse();
-        line.push(tenant);
+        let ancestors = unit.tenants().ancestors(tenant).await?;
+        self.settings_below(unit, tenant, &ancestors).await
+    }
+
+    /// The same, for who knows the tenant's ancestors already.
+    pub(crate) async fn settings_below(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        tenant: TenantId,
+        ancestors: &[Tenant],
+    ) -> Result<EffectiveSettings> {
+        let line = ancestors.iter().rev().map(|ancestor| ancestor.id);
         let mut settings = self.default_settings().clone();
-        for tenant in line {
+        for tenant in line.chain([tenant]) {
             let (own, _) = unit.tenants().settings(tenant).await?;
             settings = settings.overridden_by(&own);
         }
@@ -415,15 +418,22 @@ pub(crate) async fn sign_in_obstacle(
     user: &User,
     now: Timestamp,
 ) -> Result<Option<&'static str>> {
-    if tenant.is_locked_at(now) {
-        return Ok(Some("tenant_locked"));
-    }
-    let cascaded = unit.tenants().ancestors(tenant.id).await?;
-    let cascaded = cascaded
+    let ancestors = unit.tenants().ancestors(tenant.id).await?;
+    Ok(obstacle_below(tenant, &ancestors, user, now))
+}
+
+/// The same, for who knows the tenant's ancestors already.
+pub(crate) fn obstacle_below(
+    tenant: &Tenant,
+    ancestors: &[Tenant],
+    user: &User,
+    now: Timestamp,
+) -> Option<&'static str> {
+    let cascaded = ancestors
         .iter()
         .filter_map(|ancestor| ancestor.lock.as_ref())
         .any(|lock| lock.cascade && lock.holds_at(now));
-    Ok(if cascaded {
+    if cascaded || tenant.is_locked_at(now) {
         Some("tenant_locked")
     } else if user.is_locked_at(now) {
         Some("user_locked")
@@ -431,5 +441,5 @@ pub(crate) async fn sign_in_obstacle(
         Some("user_deactivated")
     } else {
         None
-    })
+    }
 }

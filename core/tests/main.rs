@@ -13,6 +13,7 @@ mod administrators;
 mod archive;
 mod audit;
 mod backups;
+mod busy;
 mod duties;
 mod enrol;
 mod flows;

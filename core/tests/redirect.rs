@@ -72,6 +72,23 @@ async fn who_comes_back_with_the_right_state_is_signed_in_once() {
     assert_eq!(kind(found), ErrorKind::NotFound);
 }
 
+#[tokio::test]
+async fn coming_back_to_a_busy_provider_uses_nothing_up() {
+    let (world, away) = world().await;
+    let mut browser = Browser::anywhere(&world).await;
+    let state = leave(&world, &mut browser, "away").await;
+    let parameters = [("state", state.as_str()), ("code", "ada's code")];
+    away.is_busy(true);
+    let busy = browser.come_back(&world, "away", &parameters).await;
+    assert_eq!(kind(busy), ErrorKind::Unavailable);
+    away.is_busy(false);
+    browser
+        .come_back(&world, "away", &parameters)
+        .await
+        .unwrap();
+    assert!(world.knows(&browser).await);
+}
+
 /// S26: the state belongs to one flow, one browser, one connection.
 #[tokio::test]
 async fn s26_a_state_works_only_where_it_was_made() {

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::{ConfigError, Loaded, OriginPolicy},
+    http::{request_id::RequestIds, series::Series},
     pages::{PageError, Renderer},
     plugins,
 };
@@ -258,6 +259,8 @@ struct Inner {
     policy: OriginPolicy,
     renderer: Renderer,
     config: crate::config::Config,
+    request_ids: RequestIds,
+    series: Series,
 }
 
 impl App {
@@ -273,7 +276,19 @@ impl App {
             policy,
             renderer,
             config,
+            request_ids: RequestIds::default(),
+            series: Series::default(),
         }))
+    }
+
+    /// An id for a request that begins.
+    pub(crate) fn new_request_id(&self) -> String {
+        self.0.request_ids.next()
+    }
+
+    /// What counts requests.
+    pub(crate) fn series(&self) -> &Series {
+        &self.0.series
     }
 
     /// The platform.

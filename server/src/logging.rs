@@ -3,7 +3,10 @@
 
 use std::io;
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{
+    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, registry,
+    util::SubscriberInitExt as _,
+};
 
 use crate::{
     app::StartError,
@@ -16,19 +19,20 @@ use crate::{
 /// When the filter cannot be read.
 pub(crate) fn start(loaded: &Loaded) -> Result<(), StartError> {
     let log = &loaded.config.log;
-    let filter = EnvFilter::try_new(&log.filter).map_err(|error| {
+    let filter: Targets = log.filter.parse().map_err(|error| {
         loaded.error(
             "log.filter",
             format!("must be a filter such as `info`: {error}"),
         )
     })?;
-    let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
-    let started = match log.format {
-        LogFormat::Text => builder
+    let lines = fmt::layer().with_writer(io::stderr);
+    let lines = match log.format {
+        LogFormat::Text => lines
             .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
-            .try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+            .boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    let started = registry().with(filter).with(lines).try_init();
     // Another subscriber is there already when the server is part of a test.
     started.ok();
     Ok(())

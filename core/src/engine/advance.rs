@@ -17,7 +17,7 @@ use crate::{
     access::{Caller, Principal},
     limits::Lanes,
     model::{ClientFacts, EndReason, Factor, SessionEnd, Tenant, TenantId, User, UserId},
-    platform::{AuditEventExt, sign_in_obstacle},
+    platform::{AuditEventExt, obstacle_below, sign_in_obstacle},
     provider::{Effect, Proof, Who},
     service::{NewSession, apply_effects, end_sessions, is_lost_effect, start_session},
     storage::{Change, Changed, Scope, SessionFilter, UnitOfWork},
@@ -254,7 +254,8 @@ impl Attempt<'_> {
             return Ok(Written::Refuse("user_gone"));
         };
         let now = self.platform.now();
-        if let Some(obstacle) = sign_in_obstacle(unit, &tenant, &user, now).await? {
+        let ancestors = unit.tenants().ancestors(tenant_id).await?;
+        if let Some(obstacle) = obstacle_below(&tenant, &ancestors, &user, now) {
             return Ok(Written::Refuse(obstacle));
         }
         // What was proven under an older credential no longer counts.
@@ -277,7 +278,7 @@ impl Attempt<'_> {
             Some(user) => user,
             None => return Ok(Written::Refuse("session_over")),
         };
-        self.go_on(unit, tenant, user).await
+        self.go_on(unit, (tenant, &ancestors), user).await
     }
 
     /// Whether the session that the flow was begun in is still there. A change
@@ -380,7 +381,7 @@ impl Attempt<'_> {
     async fn go_on(
         &mut self,
         unit: &mut dyn UnitOfWork,
-        tenant: Tenant,
+        line: (Tenant, &[Tenant]),
         user: User,
     ) -> Result<Written> {
         let environment = self.platform.environment();
@@ -392,14 +393,14 @@ impl Attempt<'_> {
                 Ok(Written::Next(binding))
             }
             Next::Impossible(reason) => Ok(Written::Refuse(reason)),
-            Next::Session => self.complete(unit, tenant, user).await,
+            Next::Session => self.complete(unit, line, user).await,
         }
     }
 
     async fn complete(
         &mut self,
         unit: &mut dyn UnitOfWork,
-        tenant: Tenant,
+        (tenant, ancestors): (Tenant, &[Tenant]),
         user: User,
     ) -> Result<Written> {
         let platform = self.platform;
@@ -420,6 +421,7 @@ impl Attempt<'_> {
         }
         let new = NewSession {
             tenant: &tenant,
+            ancestors,
             user: &user,
             factors: flow.factors(),
             scope: flow.scope.clone(),

@@ -1,6 +1,6 @@
-//! Taking answers: what can be checked without a provider is checked first,
-//! tries are counted before anything is looked at, and no transaction is open
-//! while a provider runs.
+//! Taking answers: nothing is looked up for a provider that has no room, what
+//! can be checked without a provider is checked next, tries are counted before
+//! anything is looked at, and no transaction is open while a provider runs.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,7 +11,7 @@ use super::{
     view::{TENANT, shown_form, shown_provider, view},
 };
 use crate::{
-    Error, Platform, Result,
+    Error, ErrorKind, Platform, Result,
     environment::later,
     limits::Lanes,
     model::{ClientFacts, Tenant, TenantId, User},
@@ -48,6 +48,8 @@ impl SignIn<'_> {
     ///   another browser's, and for a provider that was not offered.
     /// * [`crate::ErrorKind::Conflict`] when `step` is not the current one.
     /// * [`crate::ErrorKind::Limited`] after too many wrong answers.
+    /// * [`crate::ErrorKind::Unavailable`] with a time to wait while the provider
+    ///   has no room.
     /// * Whatever storage or provider say; nothing was changed then.
     pub async fn answer(
         &self,
@@ -55,6 +57,9 @@ impl SignIn<'_> {
         reply: Reply,
         client: &ClientFacts,
     ) -> Result<Progress> {
+        if !matches!(reply.answer, ReplyAnswer::Go) {
+            ensure_room(self.0, &reply.provider)?;
+        }
         let mut found = flow::find(self.0, handle).await?;
         let current = reply
             .step
@@ -88,6 +93,24 @@ impl SignIn<'_> {
             changes: Vec::new(),
         };
         attempt.take(reply.answer).await
+    }
+}
+
+/// Refuses an answer that its provider has no room for. Only the provider is
+/// looked at, so nobody learns from this whether an account, a flow or a wait
+/// is there.
+pub(super) fn ensure_room(platform: &Platform, provider: &str) -> Result<()> {
+    let mut configured = platform.providers().providers();
+    let wait = configured
+        .find(|configured| configured.id.as_str() == provider)
+        .and_then(|configured| configured.provider.busy());
+    match wait {
+        None => Ok(()),
+        Some(wait) => Err(Error::new(
+            ErrorKind::Unavailable,
+            format!("the way to sign in `{provider}` is busy"),
+        )
+        .retry_in(wait)),
     }
 }
 
@@ -159,7 +182,7 @@ impl Attempt<'_> {
             return Ok(self.invalid(errors));
         }
         if self.found.flow.phase == Phase::SignUp {
-            return self.sign_up(values).await;
+            return Box::pin(self.sign_up(values)).await;
         }
         let named = values.remove(TENANT);
         self.claimed = self.claim(&form, &values, named.as_ref()).await?;
@@ -186,7 +209,7 @@ impl Attempt<'_> {
         }
         match turn.step {
             Step::Proven { .. } | Step::Enrolled {} => self.refuse("proven_by_beginning").await,
-            _ => self.follow(turn, oauth_state).await,
+            _ => Box::pin(self.follow(turn, oauth_state)).await,
         }
     }
 
@@ -218,7 +241,7 @@ impl Attempt<'_> {
         let state = self.open_offer()?.state.clone();
         let oauth_state = Token::generate(self.platform.environment());
         match self.resume(state, answer, &oauth_state).await {
-            Ok(turn) => self.follow(turn, oauth_state).await,
+            Ok(turn) => Box::pin(self.follow(turn, oauth_state)).await,
             Err(error) => {
                 self.refund().await?;
                 Err(error)
@@ -251,7 +274,8 @@ impl Attempt<'_> {
         resume(self.configured, flow.phase, &call, state, answer).await
     }
 
-    /// Acts on a provider's turn.
+    /// Acts on a provider's turn. Callers box it: it is large, and those who wait
+    /// for a provider would hold room for it all the while.
     async fn follow(mut self, turn: Turn, oauth_state: Token) -> Result<Progress> {
         match turn.step {
             Step::Invalid { errors } => {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claimed, Progress, SignIn,
-    answer::Attempt,
+    answer::{Attempt, ensure_room},
     device,
     flow::{self, FlowHandle, Found, Transport},
 };
@@ -53,6 +53,8 @@ impl SignIn<'_> {
         client: &ClientFacts,
         device: Option<Secret>,
     ) -> Result<Progress> {
+        // Nothing is used up then: the same address works later.
+        ensure_room(self.0, connection.as_str())?;
         let state = parameters.get("state").ok_or_else(flow::gone)?;
         let hash = state_hash(state);
         let found = flow::find(self.0, handle).await?;

@@ -11,10 +11,11 @@ use super::{
 };
 use crate::{
     Platform, Result,
-    model::{NameKey, Tenant, TenantId, UserId},
+    model::{NameKey, Tenant, TenantId, User, UserId},
     provider::{Form, Role},
     secret::{Secret, TokenHash},
-    storage::Scope,
+    service::TenantRef,
+    storage::{Scope, UnitOfWork},
 };
 
 impl Attempt<'_> {
@@ -27,11 +28,7 @@ impl Attempt<'_> {
     pub(crate) async fn flow_tenant(&self) -> Result<Option<Tenant>> {
         match self.found.flow.tenant_id() {
             None => Ok(None),
-            Some(id) => {
-                let found = find_tenant(self.platform, id).await?;
-                // A flow of a tenant that is gone leads nowhere else.
-                found.map(Some).ok_or_else(gone)
-            }
+            Some(id) => Ok(Some(place(self.platform, id, None).await?.0)),
         }
     }
 
@@ -56,47 +53,58 @@ impl Attempt<'_> {
         if self.found.flow.subject.is_some() || !asks_who {
             return self.known().await;
         }
-        let tenant = match named_tenant.filter(|_| self.found.flow.tenant.is_none()) {
-            None => self.flow_tenant().await?,
-            Some(name) => {
-                let named = crate::service::TenantRef::parse(name.expose().trim());
-                match self.platform.tenants().find(&named).await? {
-                    Some(tenant) => Some(tenant),
-                    // An unknown tenant looks like an unknown name in a known one.
-                    None => return Ok(decoy(self.platform, None, identifier(form, values))),
-                }
-            }
+        let typed = identifier(form, values);
+        let named = named_tenant.map(|name| TenantRef::parse(name.expose().trim()));
+        let of_flow = self.found.flow.tenant_id().map(TenantRef::Id);
+        let is_settled = of_flow.is_some();
+        let place = of_flow.or(named);
+        // One unit for all of it: every further one costs each sign-in time.
+        let mut unit = self.platform.read(Scope::Platform).await?;
+        let tenant = match &place {
+            Some(place) => place.find(unit.as_mut()).await?,
+            None => None,
         };
-        let Some(typed) = identifier(form, values) else {
-            return Ok(Claimed::Nobody { tenant });
+        let is_unknown = place.is_some() && tenant.is_none();
+        let found = match typed.filter(|_| !is_unknown) {
+            Some(typed) => find_user(unit.as_mut(), tenant.as_ref(), typed).await?,
+            None => None,
         };
-        find_user(self.platform, tenant, typed).await
+        unit.rollback().await?;
+        if is_unknown && is_settled {
+            // A flow of a tenant that is gone leads nowhere else.
+            return Err(gone());
+        }
+        Ok(match found {
+            Some(found) => Claimed::User(Box::new(found)),
+            None if typed.is_none() && !is_unknown => Claimed::Nobody { tenant },
+            // An unknown tenant looks like an unknown name in a known one.
+            None => decoy(self.platform, tenant, typed),
+        })
     }
 }
 
 /// Who was named in an earlier step.
 async fn remembered(platform: &Platform, flow: &Flow) -> Result<Claimed> {
-    let tenant = match &flow.claim {
-        None => flow.tenant_id(),
-        Some(FlowClaim::Tenant(tenant) | FlowClaim::User(tenant, _)) => Some(*tenant),
-        Some(FlowClaim::Decoy { tenant, .. }) => *tenant,
+    let (tenant, user) = match &flow.claim {
+        None => (flow.tenant_id(), None),
+        Some(FlowClaim::Tenant(tenant)) => (Some(*tenant), None),
+        Some(FlowClaim::User(tenant, user)) => (Some(*tenant), Some(*user)),
+        Some(FlowClaim::Decoy { tenant, .. }) => (*tenant, None),
     };
-    let tenant = match tenant {
-        Some(tenant) => Some(find_tenant(platform, tenant).await?.ok_or_else(gone)?),
-        None => None,
+    let (tenant, user) = match tenant {
+        None => (None, None),
+        Some(tenant) => {
+            let (tenant, user) = place(platform, tenant, user).await?;
+            (Some(tenant), user)
+        }
     };
     Ok(match &flow.claim {
         None | Some(FlowClaim::Tenant(_)) => Claimed::Nobody { tenant },
         Some(FlowClaim::Decoy { typed, .. }) => decoy(platform, tenant, Some(typed)),
-        Some(FlowClaim::User(place, user)) => {
-            let mut unit = platform.read(Scope::Tenant(*place)).await?;
-            let user = unit.users().by_id(*user).await?;
-            unit.rollback().await?;
-            match tenant.clone().zip(user) {
-                Some(found) => Claimed::User(Box::new(found)),
-                None => decoy(platform, tenant, None),
-            }
-        }
+        Some(FlowClaim::User(..)) => match tenant.clone().zip(user) {
+            Some(found) => Claimed::User(Box::new(found)),
+            None => decoy(platform, tenant, None),
+        },
     })
 }
 
@@ -108,38 +116,48 @@ fn identifier<'a>(form: &Form, values: &'a BTreeMap<String, Secret>) -> Option<&
     values.get(&field.name).map(|value| value.expose().trim())
 }
 
-async fn find_tenant(platform: &Platform, id: TenantId) -> Result<Option<Tenant>> {
-    let mut unit = platform.read(Scope::Tenant(id)).await?;
-    let tenant = unit.tenants().by_id(id).await?;
+/// A flow's tenant, and of its users the one that is meant, if there still is one.
+async fn place(
+    platform: &Platform,
+    tenant: TenantId,
+    user: Option<UserId>,
+) -> Result<(Tenant, Option<User>)> {
+    let mut unit = platform.read(Scope::Tenant(tenant)).await?;
+    let tenant = unit.tenants().by_id(tenant).await?;
+    let user = match user {
+        Some(user) => unit.users().by_id(user).await?,
+        None => None,
+    };
     unit.rollback().await?;
-    Ok(tenant)
+    // A flow of a tenant that is gone leads nowhere else.
+    Ok((tenant.ok_or_else(gone)?, user))
 }
 
 /// The user of this name, in a tenant or, if only one tenant has it, anywhere.
-async fn find_user(platform: &Platform, tenant: Option<Tenant>, typed: &str) -> Result<Claimed> {
+async fn find_user(
+    unit: &mut dyn UnitOfWork,
+    tenant: Option<&Tenant>,
+    typed: &str,
+) -> Result<Option<(Tenant, User)>> {
     let login = NameKey::of(typed);
-    let mut unit = platform.read(Scope::Platform).await?;
-    let place = match &tenant {
-        Some(tenant) => Some(tenant.id),
+    let tenant = match tenant {
+        Some(tenant) => {
+            unit.enter(tenant.id).await?;
+            Some(tenant.clone())
+        }
         None => match unit.users().candidates(&login).await?.as_slice() {
-            [(tenant, _)] => Some(*tenant),
+            [(tenant, _)] => {
+                unit.enter(*tenant).await?;
+                unit.tenants().by_id(*tenant).await?
+            }
             _ => None,
         },
     };
-    let found = match place {
-        None => None,
-        Some(place) => {
-            unit.enter(place).await?;
-            let tenant = unit.tenants().by_id(place).await?;
-            let user = unit.users().by_login(&login).await?;
-            tenant.zip(user)
-        }
+    let Some(tenant) = tenant else {
+        return Ok(None);
     };
-    unit.rollback().await?;
-    Ok(match found {
-        Some(found) => Claimed::User(Box::new(found)),
-        None => decoy(platform, tenant, Some(typed)),
-    })
+    let user = unit.users().by_login(&login).await?;
+    Ok(user.map(|user| (tenant, user)))
 }
 
 /// A stand-in for a name that nobody has: the same one each time.

@@ -55,6 +55,8 @@ mod form;
 mod registry;
 mod turn;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +93,17 @@ pub trait Provider: Send + Sync + 'static {
     /// * A wrong answer is refused, a malformed one invalid; neither has effects.
     /// * A state that it did not make is refused.
     async fn resume(&self, context: &Context<'_>, state: State, answer: Answer) -> Result<Turn>;
+
+    /// After how long to try again, while an answer would be refused for want
+    /// of capacity.
+    ///
+    /// * It is asked before anything is looked up or counted, so a flood costs
+    ///   next to nothing, and what it says is the same for everybody.
+    /// * It answers at once, and promises nothing: `resume` may still find that
+    ///   there is no room, and says so by an error.
+    fn busy(&self) -> Option<Duration> {
+        None
+    }
 
     /// How people set it up for themselves; `Some` exactly when
     /// [`Description::enrolment`] says so.

@@ -294,6 +294,8 @@ impl CheckedSession {
 /// What a new session is made of.
 pub(crate) struct NewSession<'a> {
     pub(crate) tenant: &'a Tenant,
+    /// The tenant's, nearest first.
+    pub(crate) ancestors: &'a [Tenant],
     pub(crate) user: &'a User,
     pub(crate) factors: Vec<Factor>,
     pub(crate) scope: Option<String>,
@@ -311,7 +313,8 @@ pub(crate) async fn start_session(
     new: NewSession<'_>,
 ) -> Result<(Token, Session, Vec<Change>)> {
     let now = platform.now();
-    let settings = platform.effective_settings(unit, new.tenant.id).await?;
+    let settings = platform.settings_below(unit, new.tenant.id, new.ancestors);
+    let settings = settings.await?;
     let mut replaced = Vec::new();
     if let Some(limit) = settings.session_limit {
         replaced = make_room(

@@ -31,6 +31,14 @@ impl TenantRef {
         text.parse()
             .map_or_else(|_| Self::Name(NameKey::of(text)), Self::Id)
     }
+
+    /// The tenant, in a unit of the platform.
+    pub(crate) async fn find(&self, unit: &mut dyn UnitOfWork) -> Result<Option<Tenant>> {
+        match self {
+            Self::Id(id) => unit.tenants().by_id(*id).await,
+            Self::Name(name) => unit.tenants().by_name(name).await,
+        }
+    }
 }
 
 /// A tenant to be made.
@@ -139,10 +147,7 @@ impl<'a> Tenants<'a> {
     /// What the storage says.
     pub async fn find(&self, tenant: &TenantRef) -> Result<Option<Tenant>> {
         let mut unit = self.0.read(Scope::Platform).await?;
-        let found = match tenant {
-            TenantRef::Id(id) => unit.tenants().by_id(*id).await?,
-            TenantRef::Name(name) => unit.tenants().by_name(name).await?,
-        };
+        let found = tenant.find(unit.as_mut()).await?;
         unit.rollback().await?;
         Ok(found)
     }

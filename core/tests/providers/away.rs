@@ -1,4 +1,11 @@
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use gatelodge_core::{
@@ -14,6 +21,7 @@ use super::{describe, form, user_name};
 pub(crate) struct Away {
     /// Whether it asks for a name first, instead of beginning when chosen.
     asks_first: bool,
+    busy: AtomicBool,
     people: Mutex<BTreeMap<String, (TenantId, UserId)>>,
 }
 
@@ -23,6 +31,11 @@ impl Away {
             asks_first: true,
             ..Self::default()
         }
+    }
+
+    /// Whether it has no room.
+    pub(crate) fn is_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::SeqCst);
     }
 
     pub(crate) fn issue(&self, code: &str, user: (TenantId, UserId)) {
@@ -51,6 +64,11 @@ impl Provider for Away {
             inline: self.asks_first,
             ..describe("away")
         }
+    }
+
+    fn busy(&self) -> Option<Duration> {
+        let busy = self.busy.load(Ordering::SeqCst);
+        busy.then_some(Duration::from_secs(1))
     }
 
     async fn begin(&self, context: &Context<'_>, _: Entry) -> Result<Turn> {

@@ -1,6 +1,9 @@
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -23,6 +26,7 @@ use crate::support::Interlude;
 pub(crate) struct Word {
     asked: AtomicUsize,
     weak: AtomicBool,
+    busy: Mutex<Option<Duration>>,
     interlude: Mutex<Option<Interlude>>,
 }
 
@@ -35,6 +39,11 @@ impl Word {
     /// Whether a right word is written anew, as a weak hash is.
     pub(crate) fn is_weak(&self, weak: bool) {
         self.weak.store(weak, Ordering::SeqCst);
+    }
+
+    /// Whether it has no room, and for how long.
+    pub(crate) fn is_busy(&self, busy: Option<Duration>) {
+        *self.busy.lock().unwrap() = busy;
     }
 
     /// Lets something happen while a word is being compared.
@@ -100,6 +109,10 @@ impl Provider for Word {
             (Some(_), _) => Turn::refused("wrong_word"),
             (None, _) => Turn::refused("no_word"),
         })
+    }
+
+    fn busy(&self) -> Option<Duration> {
+        *self.busy.lock().unwrap()
     }
 
     fn enrolment(&self) -> Option<&dyn Enrolment> {

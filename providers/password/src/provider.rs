@@ -1,6 +1,6 @@
 //! The password as a provider: signing in with one, and setting one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use gatelodge_core::{
@@ -253,6 +253,10 @@ impl Provider for PasswordProvider {
                 _ => Turn::refused("no_password"),
             },
         )
+    }
+
+    fn busy(&self) -> Option<Duration> {
+        self.hasher.busy()
     }
 
     fn enrolment(&self) -> Option<&dyn Enrolment> {

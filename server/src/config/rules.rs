@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::{
     Config,
@@ -22,7 +22,7 @@ pub(super) fn problems(config: &Config) -> Vec<Finding> {
     check_tenancy(config, &mut problems);
     check_pages(config, &mut problems);
     check_providers(config, &mut problems);
-    if EnvFilter::builder().parse(&config.log.filter).is_err() {
+    if config.log.filter.parse::<Targets>().is_err() {
         problems.push(Finding::new("log.filter", "must be a level or `target=level`, joined by commas, such as `info,gatelodge_core=debug`"));
     }
     let required = &config.registration.required;

@@ -82,7 +82,7 @@ pub(super) async fn requester(parts: &mut Parts, app: &App) -> Result<Requester,
         } = parts;
         let is_api = !guard::wants_page(headers);
         let ours = guard::admit(app, method, uri, headers, is_api)?;
-        let id = app.platform().environment().uuid().to_string();
+        let id = app.new_request_id();
         let facts = guard::client_facts(app, extensions, headers, &id);
         extensions.insert(Client(facts));
         extensions.insert(FromOurPages(ours));

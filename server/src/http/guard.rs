@@ -2,14 +2,19 @@
 //! does it come from our own pages, who is the client; and on the way out the
 //! headers that every answer carries.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
 use axum::{
-    extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
+    extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use futures_util::FutureExt as _;
 use gatelodge_core::model::ClientFacts;
 use tracing::Instrument as _;
 
@@ -49,12 +54,10 @@ pub async fn guard_application(State(app): State<App>, request: Request, next: N
 
 async fn stand(app: &App, routes: Routes, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
-    let request_id = app.platform().environment().uuid().to_string();
+    let request_id = app.new_request_id();
     let method = request.method().clone();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let (is_page, is_api) = match routes {
         Routes::Ours => {
             let path = request.uri().path();
@@ -70,11 +73,13 @@ async fn stand(app: &App, routes: Routes, mut request: Request, next: Next) -> R
     let mut response = async {
         match admit(app, &method, request.uri(), request.headers(), is_api) {
             Ok(from_our_pages) => {
-                request.extensions_mut().insert(Client(facts));
-                request
-                    .extensions_mut()
-                    .insert(FromOurPages(from_our_pages));
-                next.run(request).await
+                let extensions = request.extensions_mut();
+                extensions.insert(Client(facts));
+                extensions.insert(FromOurPages(from_our_pages));
+                match routes {
+                    Routes::Ours => run(app, request, next).await,
+                    Routes::Applications => next.run(request).await,
+                }
             }
             Err(problem) if is_page => web::problem_page(app, &problem, Some(&request_id)),
             Err(problem) => problem.into_response(),
@@ -86,11 +91,29 @@ async fn stand(app: &App, routes: Routes, mut request: Request, next: Next) -> R
         response = empty_errors(app, response, is_page, &request_id);
     }
     finish(app, &mut response, &request_id);
-    let _entered = span.enter();
     let status = response.status();
-    record(&method, &route, status.as_u16(), begun);
+    app.series().record(&method, route, status, begun);
+    let _entered = span.enter();
     tracing::debug!(status = status.as_u16(), "answered");
     response
+}
+
+/// Runs one of our own handlers, within limits of size and time; should it panic, that costs this request alone. What is
+/// answered without a body gets one in [`empty_errors`].
+async fn run(app: &App, mut request: Request, next: Next) -> Response {
+    let config = &app.config().server;
+    let limit = usize::try_from(config.body_limit_bytes).unwrap_or(usize::MAX);
+    DefaultBodyLimit::max(limit).apply(&mut request);
+    let time = Duration::from_secs(config.request_timeout_seconds.into());
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(time, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => {
+            tracing::error!("a handler panicked");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
 }
 
 /// Whether a client is a browser that shows what it gets to a person.
@@ -249,28 +272,38 @@ fn empty_errors(app: &App, response: Response, is_page: bool, request_id: &str) 
 
 /// The headers that every answer carries; what an application sets itself stays.
 fn finish(app: &App, response: &mut Response, request_id: &str) {
-    const FIXED: [(&str, &str); 7] = [
-        (
-            "content-security-policy",
+    const fn fixed(name: HeaderName, value: &'static str) -> (HeaderName, HeaderValue) {
+        (name, HeaderValue::from_static(value))
+    }
+    static FIXED: [(HeaderName, HeaderValue); 8] = [
+        fixed(
+            header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; \
              frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
         ),
-        ("x-content-type-options", "nosniff"),
-        ("x-frame-options", "DENY"),
+        fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        fixed(header::X_FRAME_OPTIONS, "DENY"),
         // Not `no-referrer`: browsers would then send `Origin: null` with our own forms.
-        ("referrer-policy", "same-origin"),
-        ("cross-origin-opener-policy", "same-origin"),
-        ("cross-origin-resource-policy", "same-origin"),
-        (
-            "permissions-policy",
+        fixed(header::REFERRER_POLICY, "same-origin"),
+        fixed(
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        fixed(
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        fixed(
+            HeaderName::from_static("permissions-policy"),
             "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         ),
+        fixed(header::CACHE_CONTROL, "no-store"),
     ];
+    const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
     let headers = response.headers_mut();
-    for (name, value) in FIXED {
-        headers
-            .entry(HeaderName::from_static(name))
-            .or_insert(HeaderValue::from_static(value));
+    headers.reserve(FIXED.len() + 3);
+    for (name, value) in &FIXED {
+        headers.entry(name).or_insert_with(|| value.clone());
     }
     if app.policy().secure_cookies() {
         headers.insert(
@@ -278,49 +311,7 @@ fn finish(app: &App, response: &mut Response, request_id: &str) {
             HeaderValue::from_static("max-age=63072000; includeSubDomains"),
         );
     }
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
-    }
-}
-
-/// A method that nobody serves has no series of its own: clients could make
-/// any number of them.
-fn method_label(method: &Method) -> &str {
-    match *method {
-        Method::GET
-        | Method::HEAD
-        | Method::POST
-        | Method::PUT
-        | Method::PATCH
-        | Method::DELETE
-        | Method::OPTIONS => method.as_str(),
-        _ => "other",
-    }
-}
-
-fn record(method: &Method, route: &str, status: u16, begun: Instant) {
-    let labels = [
-        ("method", method_label(method).to_owned()),
-        ("route", route.to_owned()),
-        ("status", status.to_string()),
-    ];
-    metrics::counter!("gatelodge_http_requests_total", &labels).increment(1);
-    metrics::histogram!("gatelodge_http_request_seconds", &labels[..2])
-        .record(begun.elapsed().as_secs_f64());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_made_up_method_makes_no_series_of_its_own() {
-        let made_up: Method = "X1234".parse().unwrap();
-        assert_eq!(method_label(&made_up), "other");
-        assert_eq!(method_label(&Method::TRACE), "other");
-        assert_eq!(method_label(&Method::PATCH), "PATCH");
+        headers.insert(REQUEST_ID, id);
     }
 }

@@ -9,19 +9,11 @@ pub mod flows;
 pub mod guard;
 pub mod health;
 pub mod problem;
+pub(crate) mod request_id;
+pub(crate) mod series;
 pub mod web;
 
-use std::time::Duration;
-
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    http::{StatusCode, header},
-    middleware,
-    response::IntoResponse as _,
-    routing::get,
-};
-use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+use axum::{Router, http::header, middleware, routing::get};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -92,8 +84,6 @@ pub fn mounted(app: App) -> Router {
 fn guarded(app: App, pages: Router<App>) -> Router {
     let (api, description) = described();
     let description = description.to_json().unwrap_or_default();
-    let timeout = Duration::from_secs(app.config().server.request_timeout_seconds.into());
-    let limit = usize::try_from(app.config().server.body_limit_bytes).unwrap_or(usize::MAX);
     Router::new()
         .merge(api)
         .route(
@@ -102,18 +92,6 @@ fn guarded(app: App, pages: Router<App>) -> Router {
         )
         .merge(health::router())
         .merge(pages)
-        .layer(DefaultBodyLimit::max(limit))
-        .layer(CatchPanicLayer::custom(
-            |_: Box<dyn std::any::Any + Send>| {
-                tracing::error!("a handler panicked");
-                // The guard gives it the body that fits: a page or a problem.
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
-            },
-        ))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            timeout,
-        ))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)
 }

@@ -24,7 +24,7 @@ use gatelodge_core::{
     storage::{Capabilities, ChangeFeed, Mode, Scope, Snapshot, Storage, UnitOfWork},
 };
 use gatelodge_storage_sql::{
-    Changes, SqlSnapshot,
+    Changes, SqlSnapshot, Statement,
     schema::{self, Applied, Migration},
 };
 use sqlx::{ConnectOptions, Row, SqliteConnection};
@@ -199,11 +199,12 @@ impl Storage for SqliteStorage {
     async fn check(&self) -> Result<()> {
         self.check_open()?;
         let mut lease = self.readers.begin().await?;
-        let needed: Option<String> =
-            sqlx::query_scalar("SELECT min_binary FROM schema_info WHERE id = 1")
-                .fetch_optional(lease.connection()?)
-                .await
-                .map_err(Fault::from)?;
+        let needed = Statement::new("SELECT min_binary FROM schema_info WHERE id = 1");
+        let needed = lease.fetch_all(needed).await?;
+        let needed: Option<String> = match needed.first() {
+            Some(row) => row.try_get(0).map_err(Fault::from)?,
+            None => None,
+        };
         schema::check_min_binary(needed.as_deref(), VERSION, &self.path)
     }
 

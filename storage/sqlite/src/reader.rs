@@ -6,13 +6,17 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use gatelodge_storage_sql::Statement;
+use sqlx::{
+    ConnectOptions, Connection, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteRow},
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
-use crate::error::Fault;
+use crate::{error::Fault, unit_of_work::query};
 
 /// How long a read unit waits for a connection.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -53,39 +57,25 @@ impl Readers {
         }
     }
 
-    /// A connection in a transaction of its own.
+    /// A connection for a transaction of its own.
     pub(crate) async fn begin(&self) -> Result<ReadLease, Fault> {
         let place = timeout(MAX_WAIT, self.shared.places.clone().acquire_owned())
             .await
             .map_err(|_| Fault::NoTurn(MAX_WAIT.as_secs()))?
             .map_err(|_| Fault::Closed)?;
         let idle = self.shared.idle().pop();
-        if let Some(connection) = idle {
-            let mut lease = self.lease(connection, place);
-            if lease.start().await.is_ok() {
-                return Ok(lease);
-            }
-            // Whatever is wrong with it, a new one is not.
-            lease.connection = None;
-            return self.connect(lease.place.take()).await;
-        }
-        self.connect(Some(place)).await
-    }
-
-    async fn connect(&self, place: Option<OwnedSemaphorePermit>) -> Result<ReadLease, Fault> {
-        let place = place.ok_or(Fault::Closed)?;
-        let connection = self.shared.options.connect().await?;
-        let mut lease = self.lease(connection, place);
-        lease.start().await?;
-        Ok(lease)
-    }
-
-    fn lease(&self, connection: SqliteConnection, place: OwnedSemaphorePermit) -> ReadLease {
-        ReadLease {
+        let is_used = idle.is_some();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.shared.options.connect().await?,
+        };
+        Ok(ReadLease {
             connection: Some(connection),
             shared: self.shared.clone(),
-            place: Some(place),
-        }
+            is_used,
+            is_begun: false,
+            _place: place,
+        })
     }
 
     /// Lets open units finish, shortly, and closes.
@@ -105,19 +95,52 @@ impl Readers {
 pub(crate) struct ReadLease {
     connection: Option<SqliteConnection>,
     shared: Arc<Shared>,
+    /// Whether another unit had the connection before.
+    is_used: bool,
+    is_begun: bool,
     /// Freed after the connection is back, so never more connect than may.
-    place: Option<OwnedSemaphorePermit>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl ReadLease {
-    pub(crate) fn connection(&mut self) -> Result<&mut SqliteConnection, Fault> {
-        self.connection.as_mut().ok_or(Fault::Closed)
+    /// All rows of an answer. The first statement takes `BEGIN` along: each way
+    /// to the connection's thread and back costs more than a look-up does.
+    pub(crate) async fn fetch_all(
+        &mut self,
+        statement: Statement,
+    ) -> Result<Vec<SqliteRow>, Fault> {
+        if self.is_begun {
+            return self.fetch(statement).await;
+        }
+        self.is_begun = true;
+        let first = begin_with(statement);
+        if !self.is_used {
+            return self.fetch(first).await;
+        }
+        match self.fetch(first.clone()).await {
+            // Whatever is wrong with a connection that lay idle, a new one is not.
+            Err(_) => {
+                self.connection = Some(self.shared.options.connect().await?);
+                self.fetch(first).await
+            }
+            found => found,
+        }
     }
 
-    async fn start(&mut self) -> Result<(), Fault> {
-        sqlx::query("BEGIN").execute(self.connection()?).await?;
-        Ok(())
+    /// A connection on which a statement failed is not used again.
+    async fn fetch(&mut self, statement: Statement) -> Result<Vec<SqliteRow>, Fault> {
+        let connection = self.connection.as_mut().ok_or(Fault::Closed)?;
+        let fetched = query(statement).fetch_all(connection).await;
+        if fetched.is_err() {
+            self.connection = None;
+        }
+        Ok(fetched?)
     }
+}
+
+fn begin_with(statement: Statement) -> Statement {
+    let (text, values) = statement.into_parts();
+    Statement::new(format!("BEGIN; {text}")).bind_all(values)
 }
 
 impl Drop for ReadLease {
@@ -125,14 +148,104 @@ impl Drop for ReadLease {
         let Some(mut connection) = self.connection.take() else {
             return;
         };
-        // The first poll hands the statement to the connection's own thread;
-        // its answer is of no interest. Should it ever fail, the next `BEGIN`
-        // fails and the connection is thrown away.
-        let _sent = sqlx::query("ROLLBACK")
-            .execute(&mut connection)
-            .now_or_never();
+        if self.is_begun {
+            // The first poll hands the statement to the connection's own thread;
+            // its answer is of no interest. Should it ever fail, the next `BEGIN`
+            // fails and the connection is thrown away.
+            let _sent = sqlx::query("ROLLBACK")
+                .execute(&mut connection)
+                .now_or_never();
+        }
         if !self.shared.places.is_closed() {
             self.shared.idle().push(connection);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::*;
+    use crate::SqliteConfig;
+
+    /// Readers of a database that holds one number, and a connection that writes.
+    async fn bench() -> (tempfile::TempDir, Readers, SqliteConnection) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = SqliteConfig::at(folder.path().join("test.db"));
+        let path = config.prepare().unwrap();
+        let mut writer = config.writer_options(&path).connect().await.unwrap();
+        let schema = "PRAGMA journal_mode = WAL; CREATE TABLE numbers (number INTEGER); \
+                      INSERT INTO numbers VALUES (1)";
+        run(&mut writer, schema).await;
+        (
+            folder,
+            Readers::new(config.reader_options(&path), 2),
+            writer,
+        )
+    }
+
+    async fn run(connection: &mut SqliteConnection, sql: &'static str) {
+        sqlx::raw_sql(sql).execute(connection).await.unwrap();
+    }
+
+    async fn number(lease: &mut ReadLease, least: i64) -> Option<i64> {
+        let statement = Statement::new("SELECT number FROM numbers WHERE number >= $1");
+        let rows = lease.fetch_all(statement.bind(least)).await.unwrap();
+        rows.first().map(|row| row.get(0))
+    }
+
+    #[tokio::test]
+    async fn a_unit_sees_one_state_from_its_first_statement_to_its_end() {
+        let (_folder, readers, mut writer) = bench().await;
+        for before in [1, 2] {
+            let mut lease = readers.begin().await.unwrap();
+            assert_eq!(number(&mut lease, 0).await, Some(before));
+            run(&mut writer, "UPDATE numbers SET number = number + 1").await;
+            assert_eq!(number(&mut lease, 0).await, Some(before));
+            assert_eq!(number(&mut lease, before + 1).await, None);
+            drop(lease);
+            assert_eq!(readers.shared.idle().len(), 1, "the connection is back");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_unit_that_asks_nothing_gives_the_connection_back_as_it_was() {
+        let (_folder, readers, mut writer) = bench().await;
+        drop(readers.begin().await.unwrap());
+        run(&mut writer, "UPDATE numbers SET number = 2").await;
+        let mut lease = readers.begin().await.unwrap();
+        assert_eq!(number(&mut lease, 0).await, Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_went_bad_while_idle_is_replaced_unnoticed() {
+        let (_folder, readers, _writer) = bench().await;
+        drop(readers.begin().await.unwrap());
+        let mut idle = readers.shared.idle().pop().unwrap();
+        run(&mut idle, "BEGIN").await;
+        readers.shared.idle().push(idle);
+        let mut lease = readers.begin().await.unwrap();
+        assert_eq!(number(&mut lease, 1).await, Some(1));
+        assert_eq!(number(&mut lease, 1).await, Some(1));
+        assert!(readers.shared.idle().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_a_statement_failed_is_not_used_again() {
+        let (_folder, readers, _writer) = bench().await;
+        for statements_before in [0, 1] {
+            let mut lease = readers.begin().await.unwrap();
+            for _ in 0..statements_before {
+                assert_eq!(number(&mut lease, 1).await, Some(1));
+            }
+            let wrong = Statement::new("SELECT number FROM nowhere");
+            assert!(lease.fetch_all(wrong.clone()).await.is_err());
+            assert!(lease.fetch_all(wrong).await.is_err());
+            drop(lease);
+            assert!(readers.shared.idle().is_empty());
+        }
+        let mut lease = readers.begin().await.unwrap();
+        assert_eq!(number(&mut lease, 1).await, Some(1));
     }
 }

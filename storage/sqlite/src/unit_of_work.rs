@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use async_trait::async_trait;
 use gatelodge_core::{
-    Result,
+    Error, Result,
     storage::{Scope, SessionTouch},
 };
 use gatelodge_storage_sql::{Columns, Connection, Dialect, Statement, Value, Wrong, json};
 use jiff::Timestamp;
 use sqlx::{
-    AssertSqlSafe, Decode, Row as _, Sqlite, SqliteConnection, Type,
+    AssertSqlSafe, Decode, Row as _, Sqlite, Type,
     query::Query,
     sqlite::{SqliteArguments, SqliteRow},
 };
@@ -45,15 +45,6 @@ static DIALECT: Dialect = Dialect {
     open_archive: None,
 };
 
-impl Lease {
-    fn connection(&mut self) -> Result<&mut SqliteConnection, Fault> {
-        match self {
-            Self::Read(lease) => lease.connection(),
-            Self::Write(lease) => lease.connection(),
-        }
-    }
-}
-
 #[async_trait]
 impl Connection for Lease {
     type Row = Row;
@@ -65,13 +56,22 @@ impl Connection for Lease {
     }
 
     async fn execute(&mut self, statement: Statement) -> Result<u64> {
-        let result = query(statement).execute(self.connection()?).await;
+        let Self::Write(lease) = self else {
+            return Err(Error::internal("a read unit was to write"));
+        };
+        let result = query(statement).execute(lease.connection()?).await;
         Ok(result.map_err(Fault::from)?.rows_affected())
     }
 
     async fn fetch_all(&mut self, statement: Statement) -> Result<Vec<Row>> {
-        let rows = query(statement).fetch_all(self.connection()?).await;
-        Ok(rows.map_err(Fault::from)?.into_iter().map(Row).collect())
+        let rows = match self {
+            Self::Read(lease) => lease.fetch_all(statement).await?,
+            Self::Write(lease) => {
+                let rows = query(statement).fetch_all(lease.connection()?).await;
+                rows.map_err(Fault::from)?
+            }
+        };
+        Ok(rows.into_iter().map(Row).collect())
     }
 
     /// SQLite does not watch over tenants; the statements do.
@@ -95,7 +95,7 @@ impl Connection for Lease {
     }
 }
 
-fn query<'q>(statement: Statement) -> Query<'q, Sqlite, SqliteArguments> {
+pub(crate) fn query<'q>(statement: Statement) -> Query<'q, Sqlite, SqliteArguments> {
     let (text, values) = statement.into_parts();
     let query = match text {
         Cow::Borrowed(text) => sqlx::query(text),

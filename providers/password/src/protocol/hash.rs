@@ -1,6 +1,6 @@
 //! Making and checking password hashes, as futures over the worker threads.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -120,6 +120,12 @@ impl Hasher {
         self.workers.load()
     }
 
+    /// How long to wait before the next job, while it would be refused with
+    /// [`Error::Busy`].
+    pub fn busy(&self) -> Option<Duration> {
+        self.workers.busy()
+    }
+
     async fn compute(&self, password: Password, recipe: Recipe) -> Result<Digest, Error> {
         self.ask(password, |reply| Task::Hash(recipe, reply)).await
     }
@@ -158,7 +164,6 @@ mod tests {
         num::NonZeroUsize,
         pin::pin,
         task::{Context, Poll, Waker},
-        time::Duration,
     };
 
     use super::{
@@ -321,14 +326,18 @@ mod tests {
         let mut first = pin!(hasher.verify_decoy(password("one")));
         let mut second = pin!(hasher.verify_decoy(password("two")));
         assert!(poll_once(first.as_mut()).is_pending());
+        assert_eq!(hasher.busy(), None);
         assert!(poll_once(second.as_mut()).is_pending());
+        let busy = hasher.busy();
         let refused = hasher.verify_decoy(password("three")).await.unwrap_err();
         let Error::Busy { retry_after } = refused else {
             panic!("{refused}");
         };
         assert!(retry_after >= Duration::from_secs(1));
+        assert_eq!(busy, Some(retry_after));
         hasher.workers.spawn(0).unwrap();
         assert!(first.await.is_ok() && second.await.is_ok());
+        assert_eq!(hasher.busy(), None);
     }
 
     #[tokio::test]
@@ -342,6 +351,7 @@ mod tests {
                 Err(Error::Busy { .. })
             ));
         }
+        assert_eq!(hasher.busy(), None);
         let mut stays = pin!(hasher.verify_decoy(password("stays")));
         assert!(poll_once(stays.as_mut()).is_pending());
         hasher.workers.spawn(0).unwrap();

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use futures_util::FutureExt;
 use gatelodge_core::{
     ErrorKind,
     model::{FactorClass, ProviderId, RecordId},
@@ -373,6 +374,26 @@ async fn a_full_queue_is_an_error_with_a_time_to_come_back() {
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert!(error.retry_after().unwrap().as_secs() >= 1);
     }
+}
+
+#[tokio::test]
+async fn it_is_busy_while_its_queue_is_full_and_at_no_other_time() {
+    let provider = configured(json!({"threads": 1, "queue": 2}));
+    let world = World::new().signing_in();
+    assert_eq!(provider.busy(), None);
+    let mut attempts = Vec::new();
+    // The thread takes some away meanwhile, but not as fast as they come.
+    let wait = (0..100).find_map(|_| {
+        let mut attempt = Box::pin(world.try_sign_in(&provider));
+        assert!(attempt.as_mut().now_or_never().is_none(), "there was room");
+        attempts.push(attempt);
+        provider.busy()
+    });
+    assert!(wait.unwrap().as_secs() >= 1);
+    for answer in futures_util::future::join_all(attempts).await {
+        answer.unwrap();
+    }
+    assert_eq!(provider.busy(), None);
 }
 
 #[tokio::test]

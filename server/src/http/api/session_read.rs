@@ -1,6 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use gatelodge_core::{CheckedSession, access::Resource};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,10 +35,10 @@ pub struct Asked {
 
 /// The present session.
 #[derive(Serialize, ToSchema)]
-pub struct SessionAnswer {
-    session: PresentSession,
-    user: PresentUser,
-    tenant: PresentTenant,
+pub struct SessionAnswer<'a> {
+    session: PresentSession<'a>,
+    user: PresentUser<'a>,
+    tenant: PresentTenant<'a>,
     /// For each permission asked about, whether it is held: in the own tenant
     /// and, where it is about accounts, on the own one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,27 +46,27 @@ pub struct SessionAnswer {
 }
 
 #[derive(Serialize, ToSchema)]
-struct PresentSession {
+struct PresentSession<'a> {
     id: Uuid,
     started_at: Timestamp,
     expires_at: Timestamp,
     auth_time: Timestamp,
-    amr: Vec<String>,
+    amr: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<String>,
+    scope: Option<&'a str>,
 }
 
 #[derive(Serialize, ToSchema)]
-struct PresentUser {
+struct PresentUser<'a> {
     id: Uuid,
-    user_name: String,
-    display_name: String,
+    user_name: &'a str,
+    display_name: &'a str,
 }
 
 #[derive(Serialize, ToSchema)]
-struct PresentTenant {
+struct PresentTenant<'a> {
     id: Uuid,
-    name: String,
+    name: &'a str,
 }
 
 /// Who is signed in, by cookie or bearer token.
@@ -72,7 +76,7 @@ struct PresentTenant {
     get, path = "/api/v1/session", operation_id = "read_session", tag = "session",
     params(Asked),
     responses(
-        (status = 200, body = SessionAnswer),
+        (status = 200, body = SessionAnswer<'_>),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -80,33 +84,34 @@ pub async fn read_session(
     State(app): State<App>,
     requester: Requester,
     Parameters(asked): Parameters<Asked>,
-) -> Result<Json<SessionAnswer>, Problem> {
+) -> Result<Response, Problem> {
     let checked = requester.signed_in()?;
     let permissions = asked
         .permissions
         .map(|names| permissions(&app, &requester, checked, &names))
         .transpose()?;
     let session = &checked.session;
-    Ok(Json(SessionAnswer {
+    let answer = SessionAnswer {
         session: PresentSession {
             id: session.id.as_uuid(),
             started_at: session.started_at,
             expires_at: session.expires_at,
             auth_time: session.auth_time(),
-            amr: session.amr().into_iter().map(str::to_owned).collect(),
-            scope: session.scope.clone(),
+            amr: session.amr(),
+            scope: session.scope.as_deref(),
         },
         user: PresentUser {
             id: checked.user.id.as_uuid(),
-            user_name: checked.user.user_name.to_string(),
-            display_name: checked.user.display_name.to_string(),
+            user_name: checked.user.user_name.as_str(),
+            display_name: checked.user.display_name.as_str(),
         },
         tenant: PresentTenant {
             id: checked.tenant.id.as_uuid(),
-            name: checked.tenant.name.to_string(),
+            name: checked.tenant.name.as_str(),
         },
         permissions,
-    }))
+    };
+    Ok(Json(answer).into_response())
 }
 
 /// What is held of `names`, on what is one's own.

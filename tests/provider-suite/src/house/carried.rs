@@ -1,7 +1,10 @@
 //! The providers of a house: the one that is tried, behind a way through JSON,
 //! and a plain one to start a sign-in with.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use gatelodge_core::{
@@ -66,6 +69,10 @@ impl Provider for Carried {
             .resume(&context, carry(&state), carry(&answer))
             .await?;
         Ok(carry(&turn))
+    }
+
+    fn busy(&self) -> Option<Duration> {
+        carry(&self.provider.busy())
     }
 
     fn enrolment(&self) -> Option<&dyn Enrolment> {
