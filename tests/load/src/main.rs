@@ -271,16 +271,18 @@ async fn answer(subject: &Subject) -> String {
     body
 }
 
-/// The server, which lies beside this program. Run by Cargo in a release build, it is brought up to date first.
+/// The server, which lies beside this program. Run by Cargo in an optimised build, it is brought up to date first.
 fn binary() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let binary = own.with_file_name("gatelodge");
     if let Some(cargo) = std::env::var_os("CARGO")
         && !cfg!(debug_assertions)
+        && let Some(profile) = own.parent().and_then(Path::file_name)
     {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut build = Command::new(cargo);
-        build.args(["build", "--release", "--bin", "gatelodge"]);
+        build.args(["build", "--bin", "gatelodge", "--profile"]);
+        build.arg(profile);
         let built = build.current_dir(folder.join("../../server")).status();
         assert!(built.unwrap().success(), "the server does not build");
     }
