@@ -206,7 +206,7 @@ pub(crate) struct People {
     pub(crate) next: AtomicUsize,
 }
 
-const FLOWS: &str = "/api/v1/sign-in/flows";
+pub(crate) const FLOWS: &str = "/api/v1/sign-in/flows";
 
 impl People {
     /// Signs the next one in; answers the last status.

@@ -27,6 +27,8 @@ pub(crate) struct Ratio {
 const REST_MIB: f64 = 30.0;
 /// A start on SQLite should take no longer, in milliseconds.
 const START_MS: f64 = 200.0;
+/// So far from a half may lie what a stranger learns from the time of a refusal.
+const OFF_CHANCE: f64 = 0.05;
 /// How far a figure with much data may lie below the one with little to count as independent of it.
 const INDEPENDENT: f64 = 0.8;
 /// What a flood may take beside the memory of the hashes, in MiB.
@@ -110,6 +112,10 @@ pub(crate) fn ratios(report: &Report) -> Vec<Ratio> {
         };
         let under = vec![START_MS; values.len()];
         ratios.extend(ratio("start / 200 ms", of, goal, values, &under));
+        let values = report.values("off-chance", of);
+        let under = vec![OFF_CHANCE; values.len()];
+        let what = "what the time of a refusal tells / 0.05";
+        ratios.extend(ratio(what, of, Goal::AtMost(1.0), values, &under));
     }
     for (what, measure) in SIZES {
         for of in &servers {

@@ -15,6 +15,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `timing` | whether the time of a refusal tells if an account exists |
 //! | `subject` | the real binary with its data, on SQLite or Postgres |
 //! | `seed` | much data, through the storage contract |
 //! | `baseline`, `hashes` | what is compared with: bare axum, bare Argon2id |
@@ -47,6 +48,7 @@ mod progress;
 mod report;
 mod seed;
 mod subject;
+mod timing;
 
 use std::{
     fs,
@@ -117,6 +119,8 @@ enum Measure {
     SignIn,
     /// Session checks while ten times too many want to sign in, and memory.
     Flood,
+    /// Whether the time of a refusal tells if an account exists.
+    Timing,
 }
 
 const SMALL: Size = Size {
@@ -219,6 +223,10 @@ async fn run(options: &Options) -> Report {
         say("flood");
         measures.flood(&bare).await;
     }
+    if wants(Measure::Timing) {
+        say("the time of refusals");
+        measures.timing().await;
+    }
     report.conclude();
     report
 }
@@ -247,6 +255,7 @@ fn plan(options: &Options) -> Plan {
             // More than work and wait at a time.
             crowd: 48,
             idle: Duration::ZERO,
+            pairs: 50,
         };
     }
     Plan {
@@ -256,6 +265,7 @@ fn plan(options: &Options) -> Plan {
         crowd: 400,
         // Idle memory is kept for ten seconds.
         idle: seconds(12.0),
+        pairs: 1_000,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     progress::Progress,
     report::Report,
     subject::{HOME, Subject},
+    timing::Times,
 };
 
 /// How long and how often each measure is taken.
@@ -32,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) crowd: usize,
     /// How long to wait until idle memory has been given back.
     pub(crate) idle: Duration,
+    /// Refusals of known and of unknown names.
+    pub(crate) pairs: usize,
 }
 
 /// Connections that ask as fast as answers come.
@@ -212,6 +215,24 @@ impl Measures<'_> {
             let memory = resident_mib(subject.running().process.id());
             self.report
                 .add("after", &subject.name, "MiB", memory.unwrap_or(f64::NAN));
+        }
+    }
+
+    /// How far the time of a refusal tells whether an account exists, with nothing else going on.
+    pub(crate) async fn timing(&mut self) {
+        let progress = self.progress("refusals");
+        for round in 0..self.plan.rounds {
+            for subject in self.subjects.iter() {
+                let times = Times::take(&subject.people(), self.plan.pairs, round).await;
+                let (difference, t) = times.difference();
+                let name = &subject.name;
+                self.report.add("area", name, "of 1", times.area());
+                self.report
+                    .add("off-chance", name, "of 1", (times.area() - 0.5).abs());
+                self.report.add("refusal-gap", name, "µs", difference);
+                self.report.add("refusal-t", name, "Welch's t", t);
+                progress.advance(1);
+            }
         }
     }
 }

@@ -51,6 +51,7 @@ fn a_short_run_measures_everything_without_a_fault() {
         "flood-refused",
         "flood-peak",
         "after",
+        "area",
     ] {
         assert!(
             measured.contains(measure),
