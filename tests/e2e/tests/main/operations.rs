@@ -71,7 +71,7 @@ async fn every_answer_has_an_id_that_its_log_lines_carry() {
     ] {
         let page = world.visitor().get(path).await;
         let id = page.header("x-request-id").to_owned();
-        assert_eq!(id.len(), 36, "{path}: {id}");
+        assert_eq!(id.len(), 32, "{path}: {id}");
         ids.push(id);
     }
     let log = world.server.log();
