@@ -182,6 +182,8 @@ pub mod action {
     pub const USER_DELETE: &str = "user.delete";
     /// Lock and unlock a user.
     pub const USER_LOCK: &str = "user.lock";
+    /// Remove a second factor of a user.
+    pub const USER_REMOVE_FACTOR: &str = "user.remove_factor";
     /// Give and take grants.
     pub const USER_GRANT: &str = "user.grant";
     /// List sessions of others.
@@ -267,6 +269,7 @@ fn is_for_tenant_administrators(action: &str) -> bool {
             | action::USER_UPDATE
             | action::USER_DELETE
             | action::USER_LOCK
+            | action::USER_REMOVE_FACTOR
             | action::USER_GRANT
             | action::SESSION_LIST
             | action::SESSION_END

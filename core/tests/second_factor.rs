@@ -1,14 +1,17 @@
 //! Second factors.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gatelodge_core::{
     ErrorKind,
     engine::{Progress, StartFlow},
-    model::{FactorClass, Outcome},
+    model::{FactorClass, Outcome, Tenant},
 };
 
-use crate::support::{Browser, WRONG, World, kind, refused, sign_in_at};
+use crate::{
+    providers::Code,
+    support::{Browser, WRONG, World, kind, refused, sign_in_at},
+};
 
 #[tokio::test]
 async fn a_second_factor_is_demanded_of_who_has_one_and_of_nobody_else() {
@@ -161,4 +164,75 @@ async fn a_person_locked_between_the_factors_stays_out() {
     world.pass(Duration::from_secs(1));
     browser.code(&world, "123456").await.unwrap();
     assert!(browser.token().is_some());
+}
+
+/// A world in which what stands in for a second factor is configured as `spare`.
+async fn with_spare() -> (World, Tenant) {
+    let world = World::with(|plan| plan.more = vec![("spare", Arc::new(Code::spare()))]).await;
+    let acme = world.tenant("acme").await;
+    world.user(&acme, "ada", "ada's word").await;
+    (world, acme)
+}
+
+/// Sets up what stands in, in the browser of somebody who signed in.
+async fn enrol_spare(world: &World, browser: &Browser, code: Option<&str>) {
+    let mut browser = browser.enrolling(world, "spare").await;
+    browser.word(world, "ada", "ada's word").await.unwrap();
+    if let Some(code) = code {
+        browser.code(world, code).await.unwrap();
+    }
+    let values = [("new_code", "777777")];
+    browser.fill(world, "spare", &values).await.unwrap();
+    assert!(browser.token().is_some(), "it is set up");
+}
+
+#[tokio::test]
+async fn what_stands_in_for_a_second_factor_is_not_asked_for_alone() {
+    let (world, acme) = with_spare().await;
+    let browser = world.signed_in(&acme, "ada", "ada's word").await;
+    enrol_spare(&world, &browser, None).await;
+    let again = world.signed_in(&acme, "ada", "ada's word").await;
+    assert_eq!(again.amr(), ["pwd"]);
+    // Where two factors are asked for it is one all the same.
+    let start = StartFlow {
+        two_factors: true,
+        ..sign_in_at(&acme)
+    };
+    let mut browser = Browser::start(&world, start).await.unwrap();
+    browser.word(&world, "ada", "ada's word").await.unwrap();
+    assert_eq!(browser.asked_by(), ["spare"]);
+    let values = [("code", "777777")];
+    browser.fill(&world, "spare", &values).await.unwrap();
+    assert_eq!(browser.amr(), ["pwd", "otp", "mfa"]);
+}
+
+#[tokio::test]
+async fn beside_a_second_factor_either_it_or_what_stands_in_confirms() {
+    let (world, acme) = with_spare().await;
+    let browser = world.enrol_code(&acme, "ada", "ada's word", "123456").await;
+    enrol_spare(&world, &browser, Some("123456")).await;
+    for (provider, code) in [("code", "123456"), ("spare", "777777")] {
+        let mut browser = Browser::at_tenant(&world, &acme).await;
+        browser.word(&world, "ada", "ada's word").await.unwrap();
+        assert_eq!(browser.asked_by(), ["code", "spare"]);
+        for (other, wrong) in [("spare", "123456"), ("code", "777777")] {
+            let refusal = browser.fill(&world, other, &[("code", wrong)]).await;
+            assert!(refused(&refusal.unwrap()), "the code of the other one");
+        }
+        let values = [("code", code)];
+        browser.fill(&world, provider, &values).await.unwrap();
+        assert!(browser.token().is_some(), "{provider}");
+    }
+}
+
+/// S12: setting up what stands in for a second factor asks for that factor.
+#[tokio::test]
+async fn s12_who_has_a_second_factor_proves_it_before_setting_up_what_stands_in() {
+    let (world, acme) = with_spare().await;
+    let browser = world.enrol_code(&acme, "ada", "ada's word", "123456").await;
+    let mut browser = browser.enrolling(&world, "spare").await;
+    browser.word(&world, "ada", "ada's word").await.unwrap();
+    assert_eq!(browser.asked_by(), ["code"]);
+    let early = browser.fill(&world, "spare", &[("new_code", "777777")]);
+    assert_eq!(kind(early.await), ErrorKind::NotFound);
 }

@@ -17,6 +17,10 @@ fn kinds() -> Registry {
     let mut registry = Registry::new();
     #[cfg(feature = "password")]
     gatelodge_provider_password::register(&mut registry);
+    #[cfg(feature = "recovery-code")]
+    gatelodge_provider_recovery_code::register(&mut registry);
+    #[cfg(feature = "totp")]
+    gatelodge_provider_totp::register(&mut registry);
     registry
 }
 

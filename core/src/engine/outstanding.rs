@@ -40,9 +40,11 @@ pub(crate) async fn outstanding(
     };
     // What somebody set up only to confirm sign-ins is demanded; what can also
     // start one is an alternative, and asked for only to make up two factors.
-    let demanded = enrolled
-        .iter()
-        .any(|configured| !configured.description.first_step);
+    // What stands in for another one demands nothing, but satisfies the demand.
+    let demanded = enrolled.iter().any(|configured| {
+        let description = &configured.description;
+        !description.first_step && !description.backup
+    });
     if demanded && !enrolled.iter().any(|configured| is_confirmed(configured)) {
         return Ok(Next::Do(Phase::Second));
     }

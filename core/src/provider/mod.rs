@@ -146,12 +146,16 @@ pub struct Description {
     pub first_step: bool,
     /// Whether it can confirm a user whom another provider proved.
     pub second_factor: bool,
+    /// Whether it only stands in for other second factors, as recovery codes
+    /// do: it confirms where one is demanded, but nothing is demanded of who
+    /// has set up no other one.
+    pub backup: bool,
     /// Whether people set it up for themselves.
     pub enrolment: bool,
     /// Whether it finds the tenant by itself, so that nobody is asked before.
     pub finds_tenant: bool,
     /// Whether its first step is shown at once beside the other ways to sign
-    /// in; otherwise it begins when it is chosen.
+    /// in or to confirm it; otherwise it begins when it is chosen.
     pub inline: bool,
     /// Refusals are held back until this many milliseconds passed since the
     /// answer came, so that the time of outside calls tells nothing; at most 10,000.

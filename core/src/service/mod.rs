@@ -8,6 +8,7 @@ mod administrators;
 mod audit;
 mod backups;
 mod credentials;
+mod factors;
 mod sessions;
 mod setup;
 mod tenants;

@@ -16,7 +16,7 @@ use crate::{
 
 /// Users of a tenant.
 #[derive(Debug, Clone, Copy)]
-pub struct Users<'a>(&'a Platform);
+pub struct Users<'a>(pub(super) &'a Platform);
 
 /// A user to be made.
 #[derive(Debug, Clone)]
@@ -464,7 +464,7 @@ impl<'a> Users<'a> {
     }
 
     /// Permission to act on one user: what the user is granted counts.
-    async fn authorise_for(
+    pub(super) async fn authorise_for(
         &self,
         caller: &Caller,
         action: &str,
@@ -487,7 +487,7 @@ impl<'a> Users<'a> {
 
     /// The same once more while the user's row is held: somebody may have been
     /// granted more since. Answers what the user is granted.
-    async fn still_allowed(
+    pub(super) async fn still_allowed(
         &self,
         caller: &Caller,
         action: &str,
@@ -501,7 +501,7 @@ impl<'a> Users<'a> {
     }
 }
 
-fn refuse_self(caller: &Caller, tenant: TenantId, id: UserId, verb: &str) -> Result<()> {
+pub(super) fn refuse_self(caller: &Caller, tenant: TenantId, id: UserId, verb: &str) -> Result<()> {
     let own = caller
         .signed_in()
         .is_some_and(|user| (user.tenant, user.user) == (tenant, id));
@@ -527,7 +527,7 @@ fn patched(old: &User, patch: UserPatch) -> User {
 
 /// The user with its row held, and the tenant's, so that what else is read of
 /// them stays true.
-async fn held(
+pub(super) async fn held(
     unit: &mut dyn UnitOfWork,
     (tenant, id): (TenantId, UserId),
     version: Option<i64>,
@@ -558,7 +558,7 @@ async fn end_all(platform: &Platform, unit: &mut dyn UnitOfWork, user: UserId) -
     super::end_sessions(platform, unit, &filter, EndReason::Locked).await
 }
 
-fn changed(tenant: TenantId, user: UserId) -> Change {
+pub(super) fn changed(tenant: TenantId, user: UserId) -> Change {
     Change {
         tenant,
         what: Changed::User(user),

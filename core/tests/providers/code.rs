@@ -16,9 +16,18 @@ use super::{code_field, describe, form, word};
 #[derive(Default)]
 pub(crate) struct Code {
     asked: AtomicUsize,
+    backup: bool,
 }
 
 impl Code {
+    /// One that only stands in for others.
+    pub(crate) fn spare() -> Self {
+        Self {
+            backup: true,
+            ..Self::default()
+        }
+    }
+
     /// How many codes were compared.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
@@ -32,6 +41,7 @@ impl Provider for Code {
             amr: "otp".to_owned(),
             first_step: false,
             second_factor: true,
+            backup: self.backup,
             enrolment: true,
             ..describe("code")
         }

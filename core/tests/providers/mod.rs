@@ -32,6 +32,7 @@ pub(crate) fn describe(kind: &str) -> Description {
         amr: kind.to_owned(),
         first_step: true,
         second_factor: false,
+        backup: false,
         enrolment: false,
         finds_tenant: false,
         inline: true,

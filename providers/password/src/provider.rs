@@ -205,6 +205,7 @@ impl Provider for PasswordProvider {
             amr: "pwd".to_owned(),
             first_step: true,
             second_factor: true,
+            backup: false,
             enrolment: true,
             finds_tenant: false,
             inline: true,

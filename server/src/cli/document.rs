@@ -1,12 +1,19 @@
 //! The JSON documents that commands answer with: the objects of the HTTP
 //! interface, so that a program reads one form of each.
 
-use gatelodge_core::model::{EffectiveSettings, Grant, Session, Tenant, TenantSettings, User};
+use gatelodge_core::{
+    model::{EffectiveSettings, Grant, Session, Tenant, TenantSettings, User},
+    provider::Credential,
+    service::SignInMethod,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::http::api::types::{EndedJson, SessionJson, TenantJson, UserJson};
+use crate::http::api::{
+    types::{EndedJson, SessionJson, TenantJson, UserJson},
+    user_factors::FactorJson,
+};
 
 /// A tenant as it stands at `now`.
 pub(super) fn tenant(tenant: &Tenant, now: Timestamp) -> Value {
@@ -26,6 +33,11 @@ pub(super) fn user_with_grants(of: &Tenant, who: &User, grants: &[Grant], now: T
 /// A session as it stands at `now`.
 pub(super) fn session(session: &Session, now: Timestamp) -> Value {
     value(SessionJson::new(session, now, None))
+}
+
+/// A second factor of a user.
+pub(super) fn factor(method: &SignInMethod, credential: &Credential) -> Value {
+    value(FactorJson::new(method, credential))
 }
 
 /// How many sessions were ended.

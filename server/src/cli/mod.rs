@@ -32,6 +32,7 @@ mod tenant;
 mod text;
 mod user;
 mod user_change;
+mod user_factor;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -16,6 +16,7 @@ use super::{
     output::Shape,
     text::{counted, quoted, until},
     user_change::{CreateArguments, GrantArguments, UpdateArguments, create, set_grant, update},
+    user_factor::{RemoveFactorArguments, factors, remove_factor},
 };
 
 #[derive(Debug, Subcommand)]
@@ -48,6 +49,10 @@ pub(super) enum UserCommand {
     Sessions(SessionsArguments),
     /// End all sessions of a user; the user can sign in again
     EndSessions(ThisUser),
+    /// List the second factors that a user has set up
+    Factors(ThisUser),
+    /// Remove a second factor that a user has lost; open sessions end
+    RemoveFactor(RemoveFactorArguments),
 }
 
 #[derive(Debug, Args)]
@@ -117,6 +122,8 @@ impl UserCommand {
             Self::Revoke(arguments) => set_grant(on, arguments, false).await,
             Self::Sessions(arguments) => sessions(on, arguments).await,
             Self::EndSessions(this) => end_sessions(on, this).await,
+            Self::Factors(this) => factors(on, this).await,
+            Self::RemoveFactor(arguments) => remove_factor(on, arguments).await,
         }
     }
 }

@@ -301,6 +301,16 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("console.users.count.one", "{count} user"),
     ("console.users.count.other", "{count} users"),
     ("console.user.back", "All users"),
+    ("console.user.factors.title", "Second factors"),
+    (
+        "console.user.factors.text",
+        "What confirms a sign-in. Remove one that is lost; all sessions of the user end.",
+    ),
+    ("console.user.factors.remove", "Remove"),
+    (
+        "console.user.factors.remove_named",
+        "Remove: {label}, {detail}",
+    ),
     ("console.user.sessions.title", "Sessions"),
     (
         "console.user.sessions.text",

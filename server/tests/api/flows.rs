@@ -451,7 +451,9 @@ async fn a_password_is_changed_by_its_owner(world: &World) {
         let body = json!({"transport": "token", "intent": "enrol", "provider": provider});
         world.post(FLOWS).bearer(token).json(&body).send().await
     };
-    begin(&token, "totp").await.expect_problem(404, "not_found");
+    begin(&token, "made-up")
+        .await
+        .expect_problem(404, "not_found");
     let unknown = begin(&token, "No such id!").await;
     let unknown = unknown.expect_problem(422, "validation_failed");
     assert_eq!(unknown.fields(), ["provider"]);

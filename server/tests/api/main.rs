@@ -37,6 +37,7 @@ mod names;
 mod passwords;
 mod return_to;
 mod revocation;
+mod second_factors;
 mod session;
 mod sessions;
 mod set_up;

@@ -49,7 +49,7 @@ pub(crate) const ROLES: [Role; 7] = [
 ];
 
 /// What each role is answered, in the order of [`ROLES`], for `home` and what is in it.
-const TABLE: [(&str, [u16; 7]); 33] = [
+const TABLE: [(&str, [u16; 7]); 35] = [
     // For everybody: a wrong set-up token, and flows, whose id is the credential.
     ("set_up", [404; 7]),
     ("start_flow", [201; 7]),
@@ -85,6 +85,9 @@ const TABLE: [(&str, [u16; 7]); 33] = [
     ("unlock_user", [401, 403, 200, 404, 200, 403, 401]),
     ("give_grant", [401, 403, 200, 404, 200, 403, 401]),
     ("take_grant", [401, 403, 200, 404, 200, 403, 401]),
+    ("list_user_factors", [401, 403, 200, 404, 200, 403, 401]),
+    // A factor that nobody has: `second_factors` removes those that somebody has.
+    ("remove_user_factor", [401, 403, 404, 404, 404, 403, 401]),
     ("list_user_sessions", [401, 403, 200, 404, 200, 403, 401]),
     ("end_user_sessions", [401, 403, 200, 404, 200, 403, 401]),
 ];
@@ -210,6 +213,7 @@ impl Stage {
             .replace("{user}", &fill.user)
             .replace("{session}", &fill.session)
             .replace("{flow}", &fill.flow)
+            .replace("{factor}", &world.platform.environment().uuid().to_string())
             .replace("{grant}", "tenant_administrator");
         assert!(!path.contains('{'), "a variable that no test fills: {path}");
         let path = match operation.id.as_str() {

@@ -223,3 +223,18 @@ fn a_user_is_deleted_only_when_that_is_meant() {
         "{message}"
     );
 }
+
+#[test]
+fn a_factor_that_a_user_does_not_have_is_not_removed() {
+    let installation = Installation::with_tenants(&["acme"]);
+    installation
+        .line("user create -t acme --user-name ada")
+        .done();
+    let text = installation.line("user factors -t acme ada").done();
+    assert_eq!(
+        text,
+        "The user `ada` of tenant `acme` has no second factors.\n"
+    );
+    let listed = installation.json("user factors -t acme ada");
+    assert_eq!(listed, json!({ "factors": [] }));
+}

@@ -20,6 +20,7 @@ mod console_users;
 mod forgery;
 mod other_ways;
 mod returning;
+mod second_factors;
 mod set_up;
 mod sign_in;
 mod sign_out;

@@ -35,6 +35,7 @@ impl Provider for Shows {
             amr: "swk".to_owned(),
             first_step: true,
             second_factor: false,
+            backup: false,
             enrolment: false,
             finds_tenant: true,
             inline: self.inline,

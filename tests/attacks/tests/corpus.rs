@@ -61,6 +61,7 @@ replays!(
     r11_cursors: "cursors",
     r11_names: "names",
     r11_password_hashes: "password_hashes",
+    r11_recovery_codes: "recovery_codes",
     r11_requests: "requests",
     r11_return_to: "return_to",
     r11_sealed_values: "sealed_values",

@@ -37,6 +37,7 @@
 
 pub mod backups;
 pub mod clock;
+pub mod codes;
 pub mod crash;
 pub mod disk;
 pub mod journal;

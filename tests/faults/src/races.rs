@@ -161,7 +161,8 @@ pub async fn revocation(times: usize) -> Outcome {
     outcome
 }
 
-fn counted(statuses: Vec<Option<u16>>) -> BTreeMap<Option<u16>, usize> {
+/// How often each status was answered.
+pub(crate) fn counted(statuses: Vec<Option<u16>>) -> BTreeMap<Option<u16>, usize> {
     let mut counted = BTreeMap::new();
     for status in statuses {
         *counted.entry(status).or_default() += 1;

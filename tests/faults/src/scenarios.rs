@@ -1,7 +1,12 @@
 //! The list of scenarios, by name.
 
 use crate::{
-    backups, clock, crash, outages, power, races, random::Random, report::Outcome, scarce,
+    backups, clock,
+    codes::{self, Factor},
+    crash, outages, power, races,
+    random::Random,
+    report::Outcome,
+    scarce,
     site::Kind,
 };
 
@@ -17,7 +22,7 @@ pub struct Scenario {
 }
 
 /// All of them, the most important first.
-pub const ALL: [Scenario; 16] = [
+pub const ALL: [Scenario; 20] = [
     scenario("kill-sqlite", 20, 500),
     scenario("kill-postgres", 10, 200),
     scenario("postgres-ends", 6, 100),
@@ -31,6 +36,10 @@ pub const ALL: [Scenario; 16] = [
     scenario("race-set-up", 2, 100),
     scenario("race-lock-sqlite", 2, 100),
     scenario("race-lock-postgres", 2, 100),
+    scenario("race-app-sqlite", 2, 100),
+    scenario("race-app-postgres", 2, 100),
+    scenario("race-recovery-sqlite", 2, 100),
+    scenario("race-recovery-postgres", 2, 100),
     scenario("revoke-two-nodes", 50, 10_000),
     scenario("clock-jumps", 8, 40),
     scenario("backup-sqlite", 3, 50),
@@ -57,6 +66,14 @@ impl Scenario {
             "race-set-up" => races::set_up_token(times).await,
             "race-lock-sqlite" => races::lock_out(Kind::Sqlite, times, 500).await,
             "race-lock-postgres" => races::lock_out(Kind::Postgres, times, 500).await,
+            "race-app-sqlite" => codes::redemption(Kind::Sqlite, Factor::App, times).await,
+            "race-app-postgres" => codes::redemption(Kind::Postgres, Factor::App, times).await,
+            "race-recovery-sqlite" => {
+                codes::redemption(Kind::Sqlite, Factor::Recovery, times).await
+            }
+            "race-recovery-postgres" => {
+                codes::redemption(Kind::Postgres, Factor::Recovery, times).await
+            }
             "revoke-two-nodes" => races::revocation(times).await,
             "clock-jumps" => clock::run(times).await,
             "backup-sqlite" => backups::run(Kind::Sqlite, times).await,

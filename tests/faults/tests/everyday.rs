@@ -7,7 +7,12 @@
 )]
 
 use gatelodge_faults::{
-    backups, clock, crash, outages, power, races, random::Random, report::Outcome, scarce,
+    backups, clock,
+    codes::{self, Factor},
+    crash, outages, power, races,
+    random::Random,
+    report::Outcome,
+    scarce,
     site::Kind,
 };
 
@@ -81,6 +86,20 @@ async fn one_of_64_has_the_set_up_link() {
 async fn many_guesses_at_once_are_no_more_than_the_limit() {
     well(&races::lock_out(Kind::Sqlite, 1, 30).await);
     well(&races::lock_out(Kind::Postgres, 1, 30).await);
+}
+
+/// v5.0.0-6.5.1.
+#[tokio::test(flavor = "multi_thread")]
+async fn s15_one_of_64_answers_with_one_code_of_an_app_at_two_servers_succeeds() {
+    well(&codes::redemption(Kind::Sqlite, Factor::App, 1).await);
+    well(&codes::redemption(Kind::Postgres, Factor::App, 1).await);
+}
+
+/// v5.0.0-6.5.1.
+#[tokio::test(flavor = "multi_thread")]
+async fn s16_one_of_64_answers_with_one_recovery_code_at_two_servers_succeeds() {
+    well(&codes::redemption(Kind::Sqlite, Factor::Recovery, 1).await);
+    well(&codes::redemption(Kind::Postgres, Factor::Recovery, 1).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

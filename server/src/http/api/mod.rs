@@ -23,6 +23,7 @@ mod tenant_update;
 pub mod types;
 mod user_create;
 mod user_delete;
+pub(crate) mod user_factors;
 mod user_grants;
 mod user_list;
 mod user_lock;
@@ -86,6 +87,8 @@ pub fn router() -> OpenApiRouter<App> {
         ))
         .routes(routes!(user_lock::lock_user, user_lock::unlock_user))
         .routes(routes!(user_grants::give_grant, user_grants::take_grant))
+        .routes(routes!(user_factors::list_user_factors))
+        .routes(routes!(user_factors::remove_user_factor))
         .routes(routes!(
             user_sessions::list_user_sessions,
             user_sessions::end_user_sessions

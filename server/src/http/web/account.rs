@@ -122,16 +122,20 @@ pub(super) fn session_row(
 }
 
 fn sign_in_method(visit: &Visit, method: &Set) -> Result<SignInMethod, PageProblem> {
-    let newest = method.credentials.iter().map(|c| c.created_at).max();
-    let enabled = newest.is_some();
-    let detail = match newest {
-        None => visit.t("account.method.none")?,
-        Some(at) if method.credentials.len() == 1 => {
-            let time = visit.time(at)?;
-            visit.tv("account.method.one", &[("when", &time.text)])?
+    let enabled = !method.credentials.is_empty();
+    let detail = match method.credentials.as_slice() {
+        [] => visit.t("account.method.none")?,
+        [one] => {
+            let time = visit.time(one.created_at)?;
+            if one.label == method.label {
+                visit.tv("account.method.one", &[("when", &time.text)])?
+            } else {
+                let values = [("name", one.label.as_str()), ("when", &time.text)];
+                visit.tv("account.method.one_named", &values)?
+            }
         }
-        Some(_) => {
-            let count = method.credentials.len().to_string();
+        several => {
+            let count = several.len().to_string();
             visit.tv("account.method.many", &[("count", &count)])?
         }
     };

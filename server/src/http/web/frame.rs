@@ -16,11 +16,12 @@ pub(super) enum Nav {
 
 /// What a page may say about the change that led to it. A closed list: the
 /// address only names one of these.
-const NOTICES: [&str; 14] = [
+const NOTICES: [&str; 15] = [
     "activated",
     "credential_changed",
     "deactivated",
     "deleted",
+    "factor_removed",
     "grants_changed",
     "locked",
     "saved",

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::pages::views::{
     Action, ActionStyle, DisplayItem, Field, FieldKind, FlowView as View, Link, Method, MethodKind,
-    Post, Shown, StepForm, TenantLabel,
+    Post, QrCode, Shown, StepForm, TenantLabel,
 };
 
 const TENANT: &str = "tenant";
@@ -112,9 +112,8 @@ impl Sheet<'_> {
                 return self.visit.tv("flow.set_up.title", &[("method", &label)]);
             }
             (Gate::SignIn, _) if self.first => "flow.sign_in.title",
-            (Gate::SignIn, Some(StepBody::Choose { .. })) | (Gate::Account, _) => {
-                "flow.second_step.title"
-            }
+            (Gate::SignIn, Some(StepBody::Choose { .. } | StepBody::Prompt { .. }))
+            | (Gate::Account, _) => "flow.second_step.title",
             (Gate::SignIn, _) => "flow.sign_in.title",
         };
         self.visit.t(key)
@@ -246,7 +245,7 @@ impl Sheet<'_> {
             form: StepForm {
                 message: form.message.clone(),
                 fields: fields.collect(),
-                display: form.display.iter().flat_map(display).collect(),
+                display: form.display.iter().map(display).collect(),
                 actions: self.actions(form)?,
             },
         })
@@ -399,24 +398,31 @@ fn field_view(field: &provider::Field) -> Field {
     view
 }
 
-fn display(item: &provider::Display) -> Option<DisplayItem> {
+fn display(item: &provider::Display) -> DisplayItem {
     let shown = |value: &Secret| Shown::new(value.expose());
-    Some(match item {
+    match item {
         provider::Display::Text { label, value } => DisplayItem::Text {
             label: label.clone(),
             value: value.clone(),
         },
-        // What a picture would hold can be copied as well; no provider needs the
-        // picture yet.
-        provider::Display::Secret { label, value } | provider::Display::Qr { label, value } => {
-            DisplayItem::Secret {
+        provider::Display::Secret { label, value } => DisplayItem::Secret {
+            label: label.clone(),
+            value: shown(value),
+        },
+        provider::Display::Qr { label, value } => match QrCode::of(value.expose()) {
+            Some(code) => DisplayItem::Qr {
+                label: label.clone(),
+                code,
+            },
+            // What is too long for a picture can still be copied.
+            None => DisplayItem::Secret {
                 label: label.clone(),
                 value: shown(value),
-            }
-        }
+            },
+        },
         provider::Display::CodeList { label, values } => DisplayItem::CodeList {
             label: label.clone(),
             codes: values.iter().map(shown).collect(),
         },
-    })
+    }
 }

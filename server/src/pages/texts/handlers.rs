@@ -34,6 +34,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ),
     ("notice.deleted", "The user has been deleted."),
     (
+        "notice.factor_removed",
+        "The second factor has been removed, and all sessions have ended.",
+    ),
+    (
         "notice.grants_changed",
         "The permissions have been changed.",
     ),
@@ -104,6 +108,7 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("account.manage_users", "Manage users"),
     ("account.method.none", "Not set up"),
     ("account.method.one", "Set up {when}"),
+    ("account.method.one_named", "{name}, set up {when}"),
     ("account.method.many", "{count} set up"),
     ("account.method.change", "Change"),
     ("account.method.set_up", "Set up"),

@@ -91,6 +91,8 @@ pub struct UserView {
     pub forms: Vec<FormCard>,
     /// Lock; none when the viewer may not.
     pub lock: Option<LockBlock>,
+    /// The second factors that are set up.
+    pub factors: Vec<FactorRow>,
     /// Open sessions.
     pub sessions: SessionsBlock,
     /// Deactivate, delete, new initial password.
@@ -103,6 +105,17 @@ pub struct UserView {
 
 impl Page for UserView {
     const TEMPLATE: &'static str = "console/user.html";
+}
+
+/// A second factor of a user.
+#[derive(Debug, Clone, Serialize)]
+pub struct FactorRow {
+    /// "Authenticator app".
+    pub label: String,
+    /// "Phone, set up 3 weeks ago".
+    pub detail: String,
+    /// Removes it; none when the viewer may not.
+    pub remove: Option<Post>,
 }
 
 /// A line of an overview.

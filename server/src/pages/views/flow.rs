@@ -136,6 +136,20 @@ impl QrCode {
     /// The quiet zone that ISO/IEC 18004 asks for, in modules.
     const QUIET: usize = 4;
 
+    /// The code of a text, with a level of correction that a dirty screen does not
+    /// defeat; `None` when it is too long for one.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        let code = qrcodegen::QrCode::encode_text(text, qrcodegen::QrCodeEcc::Medium).ok()?;
+        let edge = code.size();
+        let modules: Vec<bool> = (0..edge)
+            .flat_map(|row| (0..edge).map(move |column| (column, row)))
+            .map(|(column, row)| code.get_module(column, row))
+            .collect();
+        let width = usize::try_from(edge).ok()?;
+        Some(Self::from_modules(width, &modules))
+    }
+
     /// A code of `width` × `width` modules, row by row, dark = true.
     #[must_use]
     pub fn from_modules(width: usize, modules: &[bool]) -> Self {

@@ -72,7 +72,7 @@ pub enum FieldKind {
     Password,
     /// A password to be set. Its value is never rendered; the minimum is said beforehand.
     NewPassword,
-    /// A short code of digits.
+    /// A short code; phones show digits for an `autocomplete` of `one-time-code`.
     Code,
     /// One of `options`: radio buttons up to four, a list above.
     Choice,

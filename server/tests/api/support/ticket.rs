@@ -22,6 +22,7 @@ impl Provider for Ticket {
             amr: "tkt".to_owned(),
             first_step: true,
             second_factor: false,
+            backup: false,
             enrolment: false,
             finds_tenant: true,
             inline: true,

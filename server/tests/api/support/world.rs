@@ -154,12 +154,7 @@ impl World {
     async fn start(plan: Plan, clock: Arc<ManualClock>, seed: u64) -> Self {
         let policy = resolve_origin(&plan.config.server, LISTEN).unwrap();
         let origin = policy.links_base();
-        let mut passwords = Registry::new();
-        gatelodge_provider_password::register(&mut passwords);
-        let table = json!({"threads": 2}).as_object().unwrap().clone();
-        let id = ProviderId::new("password").unwrap();
-        passwords.configure(id, "password", table).unwrap();
-        let platform = open(&plan, &clock, &origin, passwords, seed).await;
+        let platform = open(&plan, &clock, &origin, real_providers(), seed).await;
         let mut tickets = Registry::new();
         let id = ProviderId::new("ticket").unwrap();
         tickets.add(id, Arc::new(Ticket)).unwrap();
@@ -220,6 +215,24 @@ impl World {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// The password, and what confirms a sign-in.
+fn real_providers() -> Registry {
+    let mut providers = Registry::new();
+    gatelodge_provider_password::register(&mut providers);
+    gatelodge_provider_totp::register(&mut providers);
+    gatelodge_provider_recovery_code::register(&mut providers);
+    let threads = json!({"threads": 2}).as_object().unwrap().clone();
+    for (kind, table) in [
+        ("password", threads),
+        ("totp", Default::default()),
+        ("recovery-code", Default::default()),
+    ] {
+        let id = ProviderId::new(kind).unwrap();
+        providers.configure(id, kind, table).unwrap();
+    }
+    providers
 }
 
 async fn open(

@@ -12,7 +12,7 @@ mod texts;
 mod web;
 
 pub use files::{backup_text, configuration, password_hashes, sealed_values};
-pub use texts::{addresses, cookies, names, tokens};
+pub use texts::{addresses, cookies, names, recovery_codes, tokens};
 pub use web::{bodies, cursors, requests, return_to};
 
 /// A function that takes whatever bytes.
@@ -20,7 +20,7 @@ pub type Door = fn(&[u8]);
 
 /// All doors, each by the name of its function, of its target in `fuzz/fuzz_targets` and of its folder in
 /// `fuzz/corpus`.
-pub const DOORS: [(&str, Door); 12] = [
+pub const DOORS: [(&str, Door); 13] = [
     ("addresses", addresses),
     ("backup_text", backup_text),
     ("bodies", bodies),
@@ -29,6 +29,7 @@ pub const DOORS: [(&str, Door); 12] = [
     ("cursors", cursors),
     ("names", names),
     ("password_hashes", password_hashes),
+    ("recovery_codes", recovery_codes),
     ("requests", requests),
     ("return_to", return_to),
     ("sealed_values", sealed_values),

@@ -8,6 +8,7 @@ use gatelodge_core::{
     secret::Token,
     service::TenantRef,
 };
+use gatelodge_provider_recovery_code::Code;
 use gatelodge_server::{
     config::{Config, Origin, OriginPolicy, client_address, resolve_origin},
     http::cookies::Cookies,
@@ -38,6 +39,22 @@ pub fn tokens(bytes: &[u8]) {
     let _ = text.parse::<SessionId>();
     let _ = ProviderId::new(text);
     let _ = TenantRef::parse(text);
+}
+
+/// Recovery codes as somebody types them.
+pub fn recovery_codes(bytes: &[u8]) {
+    let Ok(typed) = str::from_utf8(bytes) else {
+        return;
+    };
+    if let Some(code) = Code::read(typed) {
+        // However it is typed, it is the code that is shown.
+        let shown = code.shown();
+        assert_eq!(Code::read(&shown).as_ref(), Some(&code), "{typed:?}");
+        let lower = Code::read(&typed.to_ascii_lowercase());
+        assert_eq!(lower.map(|code| code.hash()), Some(code.hash()));
+        let characters = typed.chars().filter(char::is_ascii_alphanumeric);
+        assert_eq!(characters.count(), 24, "{typed:?}");
+    }
 }
 
 /// The lines of `Cookie` headers.

@@ -6,7 +6,7 @@ use gatelodge_core::{
 use serde_json::json;
 
 use crate::{
-    bench::{How, configure, provider_id},
+    bench::{configure, provider_id},
     carry::carry,
     stage::{Stage, no_fault},
 };
@@ -61,13 +61,17 @@ pub(crate) async fn the_description_is_consistent(stage: &Stage) {
         "what only remembers is no second factor"
     );
     assert!(
-        description.first_step || !(description.inline || description.finds_tenant),
-        "only a first step is shown inline or finds the tenant"
+        description.first_step || !description.finds_tenant,
+        "only a first step finds the tenant"
     );
-    stage.ways();
-    if description.inline {
+    assert!(
+        !description.backup || (description.second_factor && !description.first_step),
+        "only a second factor stands in for others, and nothing that starts a sign-in"
+    );
+    let ways = stage.ways();
+    for how in ways.into_iter().filter(|_| description.inline) {
         let ada = bench.ada();
-        let flow = bench.flow(&ada, How::FirstStep);
+        let flow = bench.flow(&ada, how);
         let turn = no_fault(bench.begin(&flow, Entry::Chosen {}).await, "beginning");
         assert!(
             matches!(turn.step, Step::Prompt { .. } | Step::Challenge { .. }),

@@ -151,6 +151,7 @@ impl Provider for First {
             amr: "first".to_owned(),
             first_step: true,
             second_factor: false,
+            backup: false,
             enrolment: false,
             finds_tenant: false,
             inline: true,

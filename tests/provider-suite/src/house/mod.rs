@@ -21,6 +21,7 @@ use gatelodge_core::{
     service::{InitialCredential, NewLock, NewTenant, NewUser, TenantRef, UserPatch},
 };
 use gatelodge_storage_suite::memory::MemoryStorage;
+use serde_json::Value;
 
 pub(crate) use visit::{Reached, Visit};
 
@@ -184,7 +185,7 @@ impl House {
     }
 
     /// A session by the first provider alone.
-    async fn first_session(&mut self, person: &Person) -> Box<Completed> {
+    pub(crate) async fn first_session(&mut self, person: &Person) -> Box<Completed> {
         let start = self.start(person, Transport::Cookie);
         let started = self.platform.sign_in().start(start, &client()).await;
         let mut visit = Visit::of(started.expect("a flow begins"), How::FirstStep);
@@ -247,7 +248,8 @@ impl House {
         outcome.expect("the operator may");
     }
 
-    /// Notes what a client saw, for the search for secrets.
+    /// Notes what a client saw, for the search for secrets. What is shown once to
+    /// be taken down is no leak where it is shown.
     fn note(&mut self, progress: &gatelodge_core::Result<Progress>) {
         match progress {
             Ok(progress) => {
@@ -258,11 +260,26 @@ impl House {
                     | Progress::Invalid { view, .. } => view,
                     Progress::Complete(completed) => &completed.view,
                 };
-                self.seen
-                    .push(serde_json::to_string(view).expect("a view is JSON"));
+                let mut view = serde_json::to_value(view).expect("a view is JSON");
+                cover(&mut view);
+                self.seen.push(view.to_string());
             }
             Err(error) => self.seen.push(format!("{error} {error:?}")),
         }
+    }
+}
+
+/// Takes out what a form shows for taking down.
+fn cover(view: &mut Value) {
+    match view {
+        Value::Object(values) => {
+            if let Some(Value::Array(shown)) = values.get_mut("display") {
+                shown.retain(|item| item.get("type").is_some_and(|kind| kind == "text"));
+            }
+            values.values_mut().for_each(cover);
+        }
+        Value::Array(values) => values.iter_mut().for_each(cover),
+        _ => {}
     }
 }
 

@@ -145,11 +145,11 @@ impl House {
             start.link = Some((provider_id(), token.clone()));
             self.given.push(token.clone());
         }
-        // What can also start a sign-in is an alternative: it confirms one only
-        // where two factors are asked for.
+        // What can also start a sign-in is an alternative, and what stands in for
+        // another one demands nothing: they confirm where two factors are asked for.
         start.two_factors = how == How::SecondFactor
             && self.description.second_factor
-            && self.description.first_step;
+            && (self.description.first_step || self.description.backup);
         let mut visit = self.begin(start, how).await?;
         if how == How::SecondFactor {
             match self.say_the_word(&mut visit, claim).await {

@@ -19,6 +19,7 @@ const PIN: &[Shown] = &[
         &["it_describes_itself_the_same_each_time"],
     ),
     ("has_no_amr", &["the_description_is_consistent"]),
+    ("says_it_stands_in", &["the_description_is_consistent"]),
     (
         "hides_enrolment",
         &["enrolment_is_there_exactly_when_declared"],

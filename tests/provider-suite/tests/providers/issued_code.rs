@@ -80,6 +80,7 @@ impl Provider for IssuedCode {
             amr: "otp".to_owned(),
             first_step: true,
             second_factor: false,
+            backup: false,
             enrolment: false,
             finds_tenant: true,
             inline: false,

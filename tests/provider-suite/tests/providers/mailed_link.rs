@@ -138,6 +138,7 @@ impl Provider for MailedLink {
             amr: "mail".to_owned(),
             first_step: true,
             second_factor: true,
+            backup: false,
             enrolment: false,
             finds_tenant: true,
             inline: false,

@@ -257,6 +257,7 @@ impl Provider for Pin {
             },
             first_step: true,
             second_factor: true,
+            backup: self.has("says_it_stands_in"),
             enrolment: !self.has("hides_enrolment"),
             finds_tenant: false,
             inline: true,

@@ -94,6 +94,7 @@ impl Provider for ThirdParty {
             amr: "fed".to_owned(),
             first_step: true,
             second_factor: false,
+            backup: false,
             enrolment: false,
             finds_tenant: self.flaw == "cannot_go_without_tenant",
             inline: self.flaw == "redirects_inline",

@@ -19,7 +19,9 @@ use crate::{
             visit::{Answer, Visit},
         },
     },
-    pages::views::{DangerAction, Fact, Field, FieldKind, FormCard, Link, SessionsBlock, UserView},
+    pages::views::{
+        DangerAction, Fact, FactorRow, Field, FieldKind, FormCard, Link, SessionsBlock, UserView,
+    },
 };
 
 pub(super) const NAMES: &str = "names";
@@ -113,6 +115,7 @@ pub(super) async fn page(visit: &Visit, subject: &Subject, again: Redo) -> Answe
         facts: facts(visit, user)?,
         forms,
         lock: lock::block(visit, place, user.lock.as_ref(), may_lock, &again)?,
+        factors: factors(visit, subject).await?,
         sessions: sessions(visit, subject).await?,
         danger: danger(visit, subject)?,
         notice: visit.notice()?,
@@ -200,6 +203,27 @@ fn grants_card(visit: &Visit, subject: &Subject) -> Result<Option<FormCard>, Pag
         fields,
         ..FormCard::new(GRANTS, title, post, submit)
     }))
+}
+
+async fn factors(visit: &Visit, subject: &Subject) -> Result<Vec<FactorRow>, PageProblem> {
+    let users = visit.platform().users();
+    let (tenant, user) = (subject.tenant.id, subject.user.id);
+    let may_remove = subject.may(visit, action::USER_REMOVE_FACTOR) && !subject.is_viewer(visit);
+    let end = format!("{}/factors/remove", subject.path);
+    let mut rows = Vec::new();
+    for method in users.factors(visit.caller(), tenant, user).await? {
+        for credential in &method.credentials {
+            let time = visit.time(credential.created_at)?;
+            let values = [("name", credential.label.as_str()), ("when", &time.text)];
+            let remove = || visit.post(&end).hidden("id", credential.id.to_string());
+            rows.push(FactorRow {
+                label: method.label.clone(),
+                detail: visit.tv("account.method.one_named", &values)?,
+                remove: may_remove.then(remove),
+            });
+        }
+    }
+    Ok(rows)
 }
 
 async fn sessions(visit: &Visit, subject: &Subject) -> Result<SessionsBlock, PageProblem> {

@@ -2,7 +2,7 @@
 
 use gatelodge_core::{
     Error,
-    model::{DisplayName, Email, Grant, User, UserName, UserStatus},
+    model::{DisplayName, Email, Grant, RecordId, User, UserName, UserStatus},
     service::UserPatch,
 };
 
@@ -10,10 +10,13 @@ use super::{
     lock,
     user::{GRANTS, NAMES, Subject, page},
 };
-use crate::http::web::{
-    account::named_session,
-    forms::Rejected,
-    visit::{Answer, Visit, see_other},
+use crate::http::{
+    problem::{Code, Problem},
+    web::{
+        account::named_session,
+        forms::Rejected,
+        visit::{Answer, Visit, see_other},
+    },
 };
 
 /// Names and e-mail address.
@@ -108,6 +111,16 @@ pub(super) async fn grants(visit: Visit) -> Answer {
         }
     }
     done(&visit, &subject, "grants_changed")
+}
+
+pub(super) async fn remove_factor(visit: Visit) -> Answer {
+    let subject = Subject::find(&visit).await?;
+    let named = visit.fields.text("id").unwrap_or_default().parse();
+    let factor: RecordId = named.map_err(|_| Problem::new(Code::NotFound))?;
+    let place = (subject.tenant.id, subject.user.id);
+    let users = visit.platform().users();
+    users.remove_factor(visit.caller(), place, factor).await?;
+    done(&visit, &subject, "factor_removed")
 }
 
 pub(super) async fn end_session(visit: Visit) -> Answer {

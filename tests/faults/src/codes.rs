@@ -1,0 +1,162 @@
+//! R5 for second factors: of many answers at once with one code, at two servers on one database, one succeeds.
+
+use gatelodge_e2e::{
+    api::Api,
+    nodes::UNLIMITED,
+    place::Place,
+    world::{HOME, World},
+};
+use gatelodge_provider_totp::{Algorithm, Authenticator};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::{
+    races::counted,
+    report::Outcome,
+    site::{Kind, PASSWORD, USER},
+};
+
+/// How many answer at once with one code.
+const AT_ONCE: usize = 64;
+const FLOWS: &str = "/api/v1/sign-in/flows";
+const PROVIDERS: &str = "\n[[providers]]\nkind = \"password\"\n\n[[providers]]\nkind = \"totp\"\n\n\
+                         [[providers]]\nkind = \"recovery-code\"\n";
+/// Seconds of a step.
+const PERIOD: u64 = 30;
+
+/// Which code it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Factor {
+    /// One of an authenticator app.
+    App,
+    /// A recovery code.
+    Recovery,
+}
+
+impl Factor {
+    fn provider(self) -> &'static str {
+        match self {
+            Self::App => "totp",
+            Self::Recovery => "recovery-code",
+        }
+    }
+}
+
+/// 64 sign-ins of one person are confirmed at once with the same code, half of them at each server; and once more
+/// afterwards.
+pub async fn redemption(kind: Kind, factor: Factor, times: usize) -> Outcome {
+    let mut outcome = Outcome::of(match (factor, kind) {
+        (Factor::App, Kind::Sqlite) => "race-app-sqlite",
+        (Factor::App, Kind::Postgres) => "race-app-postgres",
+        (Factor::Recovery, Kind::Sqlite) => "race-recovery-sqlite",
+        (Factor::Recovery, Kind::Postgres) => "race-recovery-postgres",
+    });
+    let storage = kind.storage();
+    let place = Place::on(storage.clone()).configured(&format!("{UNLIMITED}{PROVIDERS}"));
+    let world = World::of(place).await;
+    // On SQLite the other process works on the same file.
+    let beside = (kind == Kind::Postgres).then(|| world.place.beside(storage));
+    let other = beside.as_ref().unwrap_or(&world.place).serve().await;
+    for round in 0..times {
+        let user = format!("{USER}-{round}");
+        let new = json!({ "user_name": user, "password": PASSWORD, "must_change_password": false });
+        let path = format!("/api/v1/tenants/{HOME}/users");
+        world.administrator.post(&path, new).await.expect(201);
+        let nobody = world.nobody();
+        let (app, set_up, codes) = set_up(&nobody, &user).await;
+        let mut halves = Vec::new();
+        for _ in 0..=AT_ONCE {
+            halves.push(half(&nobody, &user, factor).await);
+        }
+        let code = match factor {
+            Factor::App => app.code(app.step_at(seconds()).max(set_up + 1)).to_string(),
+            Factor::Recovery => codes.into_iter().next().unwrap(),
+        };
+        let last = halves.pop().unwrap();
+        let servers = [nobody.clone(), nobody.at(&other)];
+        let mut confirming = JoinSet::new();
+        for (number, flow) in halves.into_iter().enumerate() {
+            let (server, code) = (servers[number % 2].clone(), code.clone());
+            confirming.spawn(async move { Some(confirm(&server, &flow, factor, &code).await) });
+        }
+        let statuses = counted(confirming.join_all().await);
+        let confirmed = statuses.get(&Some(200)).copied().unwrap_or_default();
+        outcome.expect(confirmed == 1, || {
+            format!("{confirmed} sign-ins with one code: {statuses:?}")
+        });
+        outcome.add_answers(&statuses, &[Some(200), Some(401)]);
+        let late = confirm(&servers[round % 2], &last, factor, &code).await;
+        outcome.expect(late == 401, || format!("the code once more: {late}"));
+        outcome.acknowledged += AT_ONCE;
+        outcome.faults += 1;
+    }
+    outcome
+}
+
+/// Makes a set of recovery codes and sets up an app; answers the app, the step that setting it up spent, and the codes.
+async fn set_up(nobody: &Api, user: &str) -> (Authenticator, u64, Vec<String>) {
+    let session = nobody.sign_in(HOME, user, PASSWORD).await;
+    let flow = begin_set_up(&session, Factor::Recovery).await;
+    let shown = &flow["step"]["form"]["display"][0]["values"];
+    let shown = shown.as_array().unwrap().iter();
+    let codes = shown.map(|code| code.as_str().unwrap().to_owned());
+    let codes = codes.collect();
+    let done = answer(&session, &flow, Factor::Recovery, json!({ "kept": "true" })).await;
+    let session = nobody.with_token(done["session"]["token"].as_str().unwrap());
+    let flow = begin_set_up(&session, Factor::App).await;
+    let shown = flow["step"]["form"]["display"].as_array().unwrap();
+    let key = shown.iter().find(|item| item["type"] == "secret").unwrap();
+    let key = key["value"].as_str().unwrap();
+    let app = Authenticator::from_base32(key, Algorithm::Sha1, 6, PERIOD).unwrap();
+    let step = app.step_at(seconds());
+    let values = json!({ "code": app.code(step).as_str() });
+    let done = answer(&session, &flow, Factor::App, values).await;
+    assert_eq!(done["state"], "complete", "{done}");
+    (app, step, codes)
+}
+
+async fn begin_set_up(session: &Api, factor: Factor) -> Value {
+    let start = json!({ "transport": "token", "intent": "enrol", "provider": factor.provider() });
+    let flow = session.post(FLOWS, start).await.expect(201);
+    let reply = json!({ "provider": "password", "answer": { "password": PASSWORD } });
+    session.post(&address(&flow), reply).await.expect(200)
+}
+
+async fn answer(session: &Api, flow: &Value, factor: Factor, values: Value) -> Value {
+    let reply = json!({ "provider": factor.provider(), "answer": values });
+    session.post(&address(flow), reply).await.expect(200)
+}
+
+/// A sign-in of which only this factor is left to prove.
+async fn half(nobody: &Api, user: &str, factor: Factor) -> Value {
+    let start = json!({ "tenant": HOME, "transport": "token" });
+    let flow = nobody.post(FLOWS, start).await.expect(201);
+    let values = json!({ "user_name": user, "password": PASSWORD });
+    let reply = json!({ "provider": "password", "answer": values });
+    nobody.post(&address(&flow), reply).await.expect(200);
+    if factor == Factor::Recovery {
+        // It begins when it is chosen.
+        let chosen = json!({ "provider": factor.provider() });
+        nobody.post(&address(&flow), chosen).await.expect(200);
+    }
+    flow
+}
+
+async fn confirm(nobody: &Api, flow: &Value, factor: Factor, code: &str) -> u16 {
+    let reply = json!({ "provider": factor.provider(), "answer": { "code": code } });
+    nobody.post(&address(flow), reply).await.status
+}
+
+fn address(flow: &Value) -> String {
+    format!("{FLOWS}/{}", flow["id"].as_str().unwrap())
+}
+
+/// The seconds since 1970, as the servers have them.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an app has a clock of its own, beside that of the real binary"
+)]
+fn seconds() -> u64 {
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
