@@ -5,6 +5,7 @@
 //! * [`storage`] is the contract for places to keep data, and the how-to for
 //!   writing one.
 //! * [`archive`] copies, verifies, backs up and restores what is stored.
+//! * [`messages`] brings mails and text messages on their way.
 //! * [`model`] is what the system knows.
 //! * [`engine`] signs people in, [`service`] does everything else, both on a
 //!   [`Platform`].
@@ -19,6 +20,7 @@ pub mod engine;
 pub mod environment;
 mod error;
 pub mod limits;
+pub mod messages;
 pub mod model;
 mod platform;
 pub mod provider;

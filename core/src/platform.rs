@@ -11,6 +11,7 @@ use crate::{
     engine::SignIn,
     environment::earlier,
     limits::LimitPolicy,
+    messages::Messages,
     model::{
         Actor, AuditEvent, AuditEventId, EffectiveSettings, FieldChange, Outcome, Tenant, TenantId,
         User,
@@ -36,6 +37,8 @@ pub struct Parts {
     pub settings: EffectiveSettings,
     /// How many wrong answers are allowed.
     pub limits: LimitPolicy,
+    /// How messages are sent to people.
+    pub messages: Messages,
     /// The server's origin.
     pub origin: Url,
     /// How many sessions are held in memory.
@@ -53,6 +56,7 @@ struct Inner {
     providers: Registry,
     settings: EffectiveSettings,
     limits: LimitPolicy,
+    messages: Messages,
     origin: Url,
     decide: Box<dyn Decide>,
     sessions: SessionTable,
@@ -88,6 +92,7 @@ impl Platform {
             settings: parts.settings,
             flow_starts: crate::engine::FlowStarts::new(parts.limits.flows_per_minute),
             limits: parts.limits,
+            messages: parts.messages,
             origin: parts.origin,
             decide: Box::new(FixedGrants),
             sessions: SessionTable::new(parts.session_memory),
@@ -175,6 +180,10 @@ impl Platform {
 
     pub(crate) fn limits(&self) -> &LimitPolicy {
         &self.0.limits
+    }
+
+    pub(crate) fn messages(&self) -> &Messages {
+        &self.0.messages
     }
 
     pub(crate) fn origin(&self) -> &Url {
@@ -279,8 +288,9 @@ impl Platform {
         let sessions = unit.sessions();
         let sessions = sessions.end_timed_out(earlier(now, GRACE), PIECE).await?;
         unit.commit().await?;
+        let messages = self.forget_messages(PIECE).await?;
         let full = u64::from(PIECE);
-        Ok(flows >= full || limits >= full || sessions >= full)
+        Ok(flows >= full || limits >= full || sessions >= full || messages >= full)
     }
 
     /// Asks the decision engine; see [`Platform::authorise`] for who gets what error.

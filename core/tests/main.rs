@@ -22,6 +22,7 @@ mod late_tenant;
 mod liars;
 mod limits;
 mod link;
+mod messages;
 mod model;
 mod providers;
 mod races;

@@ -20,7 +20,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::{ConfigError, Loaded, OriginPolicy},
+    gatelodge::page_options,
     http::{request_id::RequestIds, series::Series},
+    messages::messages,
     pages::{PageError, Renderer},
     plugins,
 };
@@ -87,6 +89,7 @@ pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform
         .parse()
         .map_err(|error| StartError::Other(format!("the origin is no address: {error}")))?;
     let providers = plugins::providers(config)?;
+    let messages = messages(loaded, &policy, &page_options(loaded)?)?;
     if matches!(opening, Opening::Command)
         && let Some(file) = plugins::embedded_file(&loaded.config.storage)
         && !file.exists()
@@ -113,6 +116,7 @@ pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform
         providers,
         settings: config.effective_settings(),
         limits: config.limit_policy(),
+        messages,
         origin,
         session_memory: SESSION_MEMORY,
     })

@@ -1,6 +1,8 @@
 //! `serve --demo`: sample data in a folder that is thrown away, with a random
 //! password that is told once.
 
+use std::path::Path;
+
 use gatelodge_core::{
     Platform,
     access::Caller,
@@ -135,16 +137,18 @@ fn password(platform: &Platform) -> Secret {
 }
 
 impl Demo {
-    /// Where to go and who to be.
-    pub(crate) fn announcement(&self, base: &str) -> String {
+    /// Where to go and who to be, and where the mails lie.
+    pub(crate) fn announcement(&self, base: &str, mails: Option<&Path>) -> String {
+        let mails = mails.map(|folder| format!("    mails     {}\n", folder.display()));
         format!(
             "\n  Gatelodge demo, with sample data that goes when it stops\n\n\
              \x20   address   {base}/t/{}/sign-in\n\
              \x20   user      {}\n\
-             \x20   password  {}\n\n",
+             \x20   password  {}\n{}\n",
             self.tenant,
             self.user,
-            self.password.expose()
+            self.password.expose(),
+            mails.unwrap_or_default()
         )
     }
 }

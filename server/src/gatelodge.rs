@@ -137,8 +137,8 @@ impl Gatelodge {
     }
 
     /// For an application with a listener of its own: does what has to be done beside requests, as long as `serving`
-    /// lasts. It follows what other servers change, stores activity, removes what has expired and makes the configured
-    /// backups; without it each check of a session reads the storage. In the end it closes the storage: `serving` must
+    /// lasts. It follows what other servers change, stores activity, sends messages, removes what has expired and makes the
+    /// configured backups; without it each check of a session reads the storage. In the end it closes the storage: `serving` must
     /// have answered its last request.
     ///
     /// That listener has to tell each request its peer, [`axum::extract::ConnectInfo`] with a [`SocketAddr`], or limits
@@ -165,7 +165,8 @@ fn renderer(loaded: &Loaded) -> Result<Renderer, StartError> {
     Ok(Renderer::new(page_options(loaded)?)?)
 }
 
-fn page_options(loaded: &Loaded) -> Result<PageOptions, StartError> {
+/// What a host changes about pages and messages.
+pub(crate) fn page_options(loaded: &Loaded) -> Result<PageOptions, StartError> {
     let pages = &loaded.config.pages;
     let texts = match &pages.texts_file {
         None => Default::default(),

@@ -80,6 +80,7 @@ pub mod http;
 mod listener;
 mod logging;
 mod loops;
+mod messages;
 #[doc(hidden)]
 pub mod pages;
 mod plugins;

@@ -1,6 +1,11 @@
 //! Running the server: from a configuration to a listener, and to a clean stop.
 
-use std::{io::Write as _, net::SocketAddr, time::Duration};
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::{
@@ -12,7 +17,7 @@ use tokio::{
 use crate::{
     Gatelodge,
     app::StartError,
-    config::{self, Loaded, Overrides},
+    config::{self, Loaded, MailKind, Overrides},
     demo::{self, Demo},
     http, listener, logging,
 };
@@ -56,7 +61,8 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), StartError> {
         Some(_) => Some(demo::fill(gatelodge.platform()).await?),
         None => None,
     };
-    announce(&gatelodge, sample.as_ref()).await?;
+    let folder = mail_folder(&loaded, address)?;
+    announce(&gatelodge, sample.as_ref(), folder.as_deref()).await?;
 
     let (stop, stopped) = watch::channel(false);
     let metrics = metrics.map(|(listener, handle)| {
@@ -97,11 +103,27 @@ async fn metrics(loaded: &Loaded) -> Result<Option<(TcpListener, PrometheusHandl
     Ok(Some((listener, handle)))
 }
 
+/// Where mails lie, if they stay on this machine.
+fn mail_folder(loaded: &Loaded, address: SocketAddr) -> Result<Option<PathBuf>, StartError> {
+    let policy = loaded.origin_policy(address)?;
+    if loaded.config.mail.taker(&policy) != Some(MailKind::File) {
+        return Ok(None);
+    }
+    let folder = loaded.config.mail_folder();
+    let shown = folder.display();
+    tracing::info!(folder = %shown, "no mail leaves this machine: each is put into this folder");
+    Ok(Some(folder))
+}
+
 /// Tells the person at the terminal where to go.
-async fn announce(gatelodge: &Gatelodge, sample: Option<&Demo>) -> Result<(), StartError> {
+async fn announce(
+    gatelodge: &Gatelodge,
+    sample: Option<&Demo>,
+    mails: Option<&Path>,
+) -> Result<(), StartError> {
     let base = gatelodge.origin();
     let text = match sample {
-        Some(sample) => sample.announcement(&base),
+        Some(sample) => sample.announcement(&base, mails),
         None => match gatelodge.set_up_link().await? {
             Some(link) => format!("set-up link: {}\n", link.expose()),
             None => format!("Gatelodge is serving at {base}\n"),

@@ -31,7 +31,7 @@ pub(super) async fn rows(
 /// How many rows of a kind are read at once: fewer, where they can be long.
 pub(super) fn limit(kind: RowKind, piece: u32) -> u32 {
     match kind {
-        RowKind::Flow | RowKind::Record | RowKind::Value => (piece / 4).max(1),
+        RowKind::Flow | RowKind::Message | RowKind::Record | RowKind::Value => (piece / 4).max(1),
         _ => piece.max(1),
     }
 }

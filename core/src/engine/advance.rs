@@ -16,6 +16,7 @@ use crate::{
     Error, ErrorKind, Result,
     access::{Caller, Principal},
     limits::Lanes,
+    messages,
     model::{ClientFacts, EndReason, Factor, SessionEnd, Tenant, TenantId, User, UserId},
     platform::{AuditEventExt, obstacle_below, sign_in_obstacle},
     provider::{Effect, Proof, Who},
@@ -179,6 +180,7 @@ impl Attempt<'_> {
         }
         // What is noted in the flow counts only if all of it is stored.
         let before = self.found.clone();
+        let sends = messages::sends(&effects);
         let mut unit = self.platform.write(Scope::Tenant(tenant_id)).await?;
         let written = self
             .write_in(unit.as_mut(), (tenant_id, user_id), write, effects)
@@ -209,6 +211,9 @@ impl Attempt<'_> {
                 .await
                 .map(|()| written),
         };
+        if sends && stored.is_ok() {
+            self.platform.wake_sender();
+        }
         match stored {
             Ok(Written::Complete(completed)) => Ok(Progress::Complete(completed)),
             Ok(Written::Next(binding)) => {

@@ -337,6 +337,7 @@ impl Attempt<'_> {
         }
         self.found.version = flow::save(self.platform, unit.as_mut(), &self.found).await?;
         unit.commit().await?;
+        self.platform.wake_sender_after(&effects);
         Ok(Progress::Next {
             view: view(self.platform, &self.found),
             binding: None,

@@ -67,6 +67,8 @@ ids! {
     SessionId,
     /// What a provider keeps.
     RecordId,
+    /// A message to be sent.
+    MessageId,
     /// An entry of the audit log.
     AuditEventId,
     /// A sign-in flow with cookie transport; not a secret, useless without its cookie.

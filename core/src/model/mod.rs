@@ -13,8 +13,8 @@ mod user;
 
 pub use audit::{Actor, AuditEvent, AuditFilter, Change as FieldChange, ClientFacts, Outcome};
 pub use id::{
-    AuditEventId, ConnectionId, FlowId, ParseIdError, ProviderId, RecordId, SessionId, TenantId,
-    UserId,
+    AuditEventId, ConnectionId, FlowId, MessageId, ParseIdError, ProviderId, RecordId, SessionId,
+    TenantId, UserId,
 };
 pub use lock::Lock;
 pub use name::{DisplayName, Email, NameKey, Normalised, TenantName, UserName, fold, nfc};

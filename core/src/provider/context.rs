@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::State;
+use super::{MessageChannel, State};
 use crate::{
     Result,
     model::{ClientFacts, FactorClass, ProviderId, RecordId, TenantId, UserId},
@@ -67,6 +67,10 @@ pub struct Facts {
     /// The `state` parameter (RFC 6749 section 4.1.1), made by the engine: it
     /// finds the flow again, once.
     pub oauth_state: Option<String>,
+    /// How messages can be sent to people from here. What needs another way is not
+    /// offered: it could not work.
+    #[serde(default)]
+    pub channels: Vec<MessageChannel>,
     /// The person's language (RFC 5646), such as `en`.
     pub locale: String,
     /// Who the client says it is.

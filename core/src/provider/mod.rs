@@ -42,6 +42,7 @@
 //!
 //! # What a provider must keep to
 //!
+//! * It offers nothing that needs a message which [`Facts::channels`] has no way for.
 //! * `begin` sends nothing and uses nothing up: opening a page is no act.
 //! * A wrong answer is [`Step::Refused`], one that could never be right (a field
 //!   missing, too long) is [`Step::Invalid`]; an [`Error`](crate::Error) is for
@@ -67,7 +68,7 @@ pub use context::{
 pub use form::{Action, ActionStyle, Choice, Display, Field, FieldKind, Form, Role};
 pub use registry::{Configured, Factory, ProviderTable, Registry};
 pub use turn::{
-    Answer, ChallengeKind, Claim, Effect, Entry, ExternalIdentity, FieldError, Message,
+    Answer, ChallengeKind, Claim, Effect, Entry, ExternalIdentity, FieldError, Link, Message,
     MessageChannel, NewRecord, Proof, RecordOwner, State, Step, Turn, Verified, Who,
 };
 

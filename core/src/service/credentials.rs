@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
-    Error, ErrorKind, Platform, Result,
+    Error, ErrorKind, Platform, Result, messages,
     model::{ClientFacts, ProviderId, RecordId, Tenant, TenantId, User, UserId},
     provider::{
         Answer, Context, Effect, Facts, FieldError, HttpRequest, HttpResponse, Intent, KeptRecord,
@@ -46,7 +46,8 @@ impl<'a> ProviderCall<'a> {
                 callback: None,
                 origin,
                 oauth_state: None,
-                locale: "en".to_owned(),
+                channels: platform.channels(),
+                locale: messages::LOCALE.to_owned(),
                 client: ClientFacts::default(),
             },
         }
@@ -239,11 +240,10 @@ pub(crate) async fn apply_effects(
                         .await?;
                 }
             }
-            Effect::Send { .. } => {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    "this server sends no messages",
-                ));
+            Effect::Send { message } => {
+                let user =
+                    subject.ok_or_else(|| Error::internal("a message to nobody in particular"))?;
+                messages::add(platform, unit, (tenant, user), message).await?;
             }
         }
     }

@@ -154,19 +154,23 @@ impl<'a> Users<'a> {
             let place = (tenant, Some(user.id));
             apply_effects(self.0, unit.as_mut(), provider, place, effects).await?;
         }
+        let set = credential.as_ref().map(|_| "set".to_owned());
         let event = self
             .0
             .event(caller, Some(tenant), action::USER_CREATE)
             .about(user.id)
             .changing("user_name", None, Some(user.user_name.to_string()))
-            .changing("password", None, credential.map(|_| "set".to_owned()))
+            .changing("password", None, set)
             .changing(
                 "must_change",
                 None,
                 user.must_change.map(|reason| reason.as_str().to_owned()),
             );
         unit.audit().append(&event).await?;
-        self.0.commit(unit, &[]).await
+        self.0.commit(unit, &[]).await?;
+        let effects = credential.map_or_else(Vec::new, |(_, effects)| effects);
+        self.0.wake_sender_after(&effects);
+        Ok(())
     }
 
     /// A user and what it is granted.

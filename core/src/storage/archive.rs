@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{LimitState, Page, Record, Scope, StoredFlow, UnitOfWork};
+use super::{LimitState, OutboxEntry, Page, Record, Scope, StoredFlow, UnitOfWork};
 use crate::{
     Result,
     model::{AuditEvent, Grant, Session, Tenant, TenantId, TenantSettings, User, UserId},
@@ -77,6 +77,8 @@ pub enum RowKind {
     Grant,
     /// What a provider keeps.
     Record,
+    /// A message to be sent.
+    Message,
     /// A session.
     Session,
     /// An audit event; of a tenant, or of the platform.
@@ -94,11 +96,12 @@ impl RowKind {
     ];
 
     /// Those that a tenant unit reads and stores.
-    pub const TENANT: [Self; 6] = [
+    pub const TENANT: [Self; 7] = [
         Self::Settings,
         Self::User,
         Self::Grant,
         Self::Record,
+        Self::Message,
         Self::Session,
         Self::Event,
     ];
@@ -114,6 +117,7 @@ impl RowKind {
             Self::User => "user",
             Self::Grant => "grant",
             Self::Record => "record",
+            Self::Message => "message",
             Self::Session => "session",
             Self::Event => "event",
         }
@@ -171,6 +175,8 @@ pub enum Row {
     },
     /// See [`RowKind::Record`].
     Record(Record),
+    /// See [`RowKind::Message`].
+    Message(OutboxEntry),
     /// See [`RowKind::Session`].
     Session(Session),
     /// See [`RowKind::Event`].
@@ -189,6 +195,7 @@ impl Row {
             Self::User(_) => RowKind::User,
             Self::Grant { .. } => RowKind::Grant,
             Self::Record(_) => RowKind::Record,
+            Self::Message(_) => RowKind::Message,
             Self::Session(_) => RowKind::Session,
             Self::Event(_) => RowKind::Event,
         }
@@ -205,6 +212,7 @@ impl Row {
             Self::User(user) => RowKey::Id(user.id.as_uuid()),
             Self::Grant { user, grant } => RowKey::Grant(*user, grant.as_str().to_owned()),
             Self::Record(record) => RowKey::Id(record.id.as_uuid()),
+            Self::Message(message) => RowKey::Id(message.id.as_uuid()),
             Self::Session(session) => RowKey::Id(session.id.as_uuid()),
             Self::Event(event) => RowKey::Id(event.id.as_uuid()),
         }

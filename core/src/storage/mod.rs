@@ -56,15 +56,16 @@
 //!    settings; of several (a master's lock that also locks what is below it takes
 //!    all of them) in the order of their ids,
 //! 3. the user: `lock_row`; of several in the order of their ids,
-//! 4. what providers keep,
+//! 4. what providers keep, and messages to be sent,
 //! 5. counters of tries, several in the order of their keys,
 //! 6. sessions, several in the order of their ids,
 //! 7. flows,
 //! 8. audit events and announcements.
 //!
-//! A user's rows (sessions, records, grants) are changed only under the user's
+//! A user's rows (sessions, records, grants, messages) are changed only under the user's
 //! lock, or in a unit that changes a single row and nothing else. What is removed
-//! or ended because its time is over is taken without waiting.
+//! or ended because its time is over, or claimed to be sent, is taken without
+//! waiting.
 
 mod archive;
 mod audit;
@@ -72,6 +73,7 @@ mod changes;
 mod flows;
 mod installation;
 mod limits;
+mod outbox;
 mod records;
 mod sessions;
 mod tenants;
@@ -85,6 +87,7 @@ pub use changes::{CONFIRMATION_AGE, Change, ChangeFeed, Changed, FeedEvent};
 pub use flows::{FlowRepository, StoredFlow};
 pub use installation::{InstallationRepository, InstallationValue};
 pub use limits::{LimitRepository, LimitState};
+pub use outbox::{OutboxEntry, OutboxRepository};
 pub use records::{Record, RecordRepository};
 pub use sessions::{SessionFilter, SessionRepository, SessionTouch};
 pub use tenants::TenantRepository;
@@ -174,6 +177,8 @@ pub trait UnitOfWork: Send {
     fn users(&mut self) -> &mut dyn UserRepository;
     /// What providers keep.
     fn records(&mut self) -> &mut dyn RecordRepository;
+    /// Messages to be sent.
+    fn outbox(&mut self) -> &mut dyn OutboxRepository;
     /// Sign-in flows.
     fn flows(&mut self) -> &mut dyn FlowRepository;
     /// Sessions.

@@ -8,8 +8,8 @@ use gatelodge_core::{
     model::TenantId,
     storage::{
         ArchiveRepository, AuditRepository, Capabilities, Change, ChangeFeed, FlowRepository,
-        InstallationRepository, LimitRepository, Mode, RecordRepository, Scope, SessionRepository,
-        Snapshot, Storage, TenantRepository, UnitOfWork, UserRepository,
+        InstallationRepository, LimitRepository, Mode, OutboxRepository, RecordRepository, Scope,
+        SessionRepository, Snapshot, Storage, TenantRepository, UnitOfWork, UserRepository,
     },
 };
 use gatelodge_storage_suite::memory::MemoryStorage;
@@ -123,6 +123,10 @@ impl UnitOfWork for Unit {
 
     fn records(&mut self) -> &mut dyn RecordRepository {
         self.inner.records()
+    }
+
+    fn outbox(&mut self) -> &mut dyn OutboxRepository {
+        self.inner.outbox()
     }
 
     fn flows(&mut self) -> &mut dyn FlowRepository {

@@ -117,6 +117,7 @@ impl Installation {
                     .await?;
                 u.records().create(&self.record(Some(user), false)).await?;
                 u.records().create(&self.record(Some(user), true)).await?;
+                u.outbox().add(&make.message(tenant, user)).await?;
                 u.sessions().create(&make.session(tenant, user)).await?;
                 u.sessions().create(&self.ended(tenant, user)).await?;
                 let event = make.audit_event(Some(tenant.id), "user.create");

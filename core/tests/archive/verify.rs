@@ -76,6 +76,7 @@ async fn every_difference_is_named() {
         difference(other, RowKind::User, [0, 8]),
         difference(other, RowKind::Grant, [0, 9]),
         difference(other, RowKind::Record, [0, 17]),
+        difference(other, RowKind::Message, [0, 8]),
     ];
     let place = |difference: &Difference| match difference.scope {
         Scope::Platform => (None, difference.kind),

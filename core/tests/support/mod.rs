@@ -2,6 +2,7 @@
 //! providers, and browsers that sign in.
 
 mod browser;
+mod post;
 mod storage;
 mod world;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use gatelodge_core::{ErrorKind, Result, model::ProviderId};
 
 pub(crate) use browser::{Browser, fields, refused, sign_in_at, views_equal};
+pub(crate) use post::Post;
 pub(crate) use storage::{Interlude, Watched};
 pub(crate) use world::{Plan, World};
 

@@ -15,8 +15,8 @@ use gatelodge_core::{
     model::{AuditEvent, AuditEventId, AuditFilter, TenantId},
     storage::{
         ArchiveRepository, AuditRepository, Capabilities, Change, ChangeFeed, FlowRepository,
-        InstallationRepository, LimitRepository, Mode, Page, RecordRepository, Scope,
-        SessionRepository, Snapshot, Storage, TenantRepository, UnitOfWork, UserRepository,
+        InstallationRepository, LimitRepository, Mode, OutboxRepository, Page, RecordRepository,
+        Scope, SessionRepository, Snapshot, Storage, TenantRepository, UnitOfWork, UserRepository,
     },
 };
 use gatelodge_storage_suite::memory::MemoryStorage;
@@ -169,6 +169,10 @@ impl UnitOfWork for Unaudited {
 
     fn records(&mut self) -> &mut dyn RecordRepository {
         self.inner.records()
+    }
+
+    fn outbox(&mut self) -> &mut dyn OutboxRepository {
+        self.inner.outbox()
     }
 
     fn flows(&mut self) -> &mut dyn FlowRepository {

@@ -5,6 +5,7 @@ use gatelodge_core::{
     access::Caller,
     environment::{ManualClock, SeededRandom},
     limits::LimitPolicy,
+    messages::Messages,
     model::{
         AuditEvent, AuditFilter, ClientFacts, EffectiveSettings, Grant, Outcome, Tenant, TenantId,
         TenantName, TenantSettings, User, UserId, UserName,
@@ -25,6 +26,7 @@ use crate::providers::{Code, Word};
 pub(crate) struct Plan {
     pub(crate) settings: EffectiveSettings,
     pub(crate) limits: LimitPolicy,
+    pub(crate) messages: Messages,
     pub(crate) more: Vec<(&'static str, Arc<dyn Provider>)>,
 }
 
@@ -294,6 +296,7 @@ fn parts(
         providers,
         settings: plan.settings.clone(),
         limits: plan.limits,
+        messages: plan.messages.clone(),
         origin: "https://id.example.com/".parse().unwrap(),
         session_memory: 1_000,
     }

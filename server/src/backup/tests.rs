@@ -15,6 +15,7 @@ use gatelodge_core::{
     archive::{BackupSink as _, Contents, What, read_backup},
     environment::{ManualClock, SystemRandom},
     limits::LimitPolicy,
+    messages::Messages,
     model::{EffectiveSettings, TenantName},
     provider::Registry,
     seal::MasterKey,
@@ -119,6 +120,7 @@ async fn node(storage: &MemoryStorage, clock: &Arc<ManualClock>) -> Platform {
         providers: Registry::new(),
         settings: EffectiveSettings::default(),
         limits: LimitPolicy::default(),
+        messages: Messages::none(),
         origin: "http://localhost".parse().unwrap(),
         session_memory: 10,
     };

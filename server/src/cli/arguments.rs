@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    backup::BackupCommand, restore::RestoreArguments, storage::StorageCommand,
+    backup::BackupCommand, mail::MailCommand, restore::RestoreArguments, storage::StorageCommand,
     tenant::TenantCommand, user::UserCommand,
 };
 use crate::config::Overrides;
@@ -70,6 +70,9 @@ pub(super) enum Command {
     /// for a while is left out. Everything needs the master key of the installation that the backup was made of. The
     /// backup is read to its end before anything is written.
     Restore(RestoreArguments),
+    /// Try out how mails are sent
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Migrate the database, move to another one, compare two
     #[command(subcommand)]
     Storage(StorageCommand),

@@ -33,7 +33,7 @@ pub(super) enum BackupCommand {
     /// Make a backup of everything or of one tenant, also while servers run
     ///
     /// It holds one state of the database: names, addresses, sealed and hashed credentials, the audit log. Sign-ins under
-    /// way and counters of tries are left out. The master key is not in it: keep a copy of that somewhere else.
+    /// way, counters of tries and messages still to be sent are left out. The master key is not in it: keep a copy of that somewhere else.
     Create(CreateArguments),
     /// List the backups in the folder for backups, by their names; none is opened
     List,

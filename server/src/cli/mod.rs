@@ -19,6 +19,7 @@ mod document;
 mod failure;
 mod interrupt;
 mod lock;
+mod mail;
 mod output;
 mod password;
 mod progress;
@@ -48,7 +49,10 @@ use self::{
     text::is_obeyed,
 };
 use crate::{
-    config, plugins,
+    config,
+    gatelodge::page_options,
+    messages::messages,
+    plugins,
     serve::{ServeOptions, serve},
 };
 
@@ -83,6 +87,7 @@ fn execute(cli: &Cli, surroundings: &Surroundings) -> Result<(), Failure> {
         })),
         Command::Backup(command) => on_one_thread(command.run(options, surroundings)),
         Command::Restore(arguments) => on_one_thread(arguments.run(options, surroundings)),
+        Command::Mail(command) => on_one_thread(command.run(options, surroundings)),
         Command::Storage(command) => on_one_thread(command.run(options, surroundings)),
         Command::Openapi => {
             let text = crate::http::openapi_json();
@@ -140,8 +145,9 @@ fn look_at_configuration(
             output.words(loaded.show().trim_end())
         };
     }
-    loaded.origin_policy(loaded.config.server.listen)?;
+    let policy = loaded.origin_policy(loaded.config.server.listen)?;
     plugins::providers(&loaded.config)?;
+    messages(&loaded, &policy, &page_options(&loaded)?)?;
     let mut words = "The configuration is good.".to_owned();
     for warning in loaded.warnings() {
         words.push_str(&format!("\nwarning: {}", text::plain(&warning.to_string())));

@@ -315,6 +315,8 @@ fn resolve_paths(config: &mut Config, sources: &Sources) {
         storage,
         keys,
         backup,
+        mail,
+        sms,
         pages,
         ..
     } = config;
@@ -323,6 +325,10 @@ fn resolve_paths(config: &mut Config, sources: &Sources) {
         ("storage.url_file", &mut storage.url_file),
         ("keys.master_key_file", &mut keys.master_key_file),
         ("backup.folder", &mut backup.folder),
+        ("mail.password_file", &mut mail.password_file),
+        ("mail.ca_file", &mut mail.ca_file),
+        ("mail.folder", &mut mail.folder),
+        ("sms.secret_file", &mut sms.secret_file),
         ("pages.template_dir", &mut pages.template_dir),
         ("pages.texts_file", &mut pages.texts_file),
     ];
@@ -342,8 +348,24 @@ fn read_secrets(config: &mut Config, findings: &mut Vec<Finding>, warnings: &mut
         server,
         storage,
         keys,
+        mail,
+        sms,
         ..
     } = config;
+    let twins = [
+        (
+            "mail.password",
+            &mut mail.password,
+            mail.password_file.as_deref(),
+        ),
+        ("sms.secret", &mut sms.secret, sms.secret_file.as_deref()),
+    ];
+    for (key, value, file) in twins {
+        match read_twin(key, value, file) {
+            Ok(warning) => warnings.extend(warning),
+            Err(finding) => findings.push(finding),
+        }
+    }
     if storage.url.is_some() && storage.url_file.is_some() {
         findings.push(
             Finding::new("storage.url", "and `url_file` are both set").hint("keep one of them"),
@@ -379,6 +401,24 @@ fn read_secrets(config: &mut Config, findings: &mut Vec<Finding>, warnings: &mut
             Err(finding) => findings.push(finding),
         }
     }
+}
+
+/// Reads the file of a secret, if it is in one.
+fn read_twin(
+    key: &str,
+    value: &mut Option<secret::Secret>,
+    file: Option<&std::path::Path>,
+) -> Result<Option<Finding>, Finding> {
+    let Some(path) = file else {
+        return Ok(None);
+    };
+    if value.is_some() {
+        let finding = Finding::new(key, "and its file are both set");
+        return Err(finding.hint("keep one of them"));
+    }
+    let file = secret::read_secret_file(&format!("{key}_file"), path)?;
+    *value = Some(file.secret);
+    Ok(file.warning)
 }
 
 fn read_url(path: &std::path::Path) -> Result<(StorageUrl, Option<Finding>), Finding> {

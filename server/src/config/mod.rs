@@ -22,6 +22,7 @@ mod keys;
 mod limits;
 mod load;
 mod log;
+mod mail;
 mod metrics;
 mod network;
 mod origin;
@@ -35,6 +36,7 @@ mod server;
 mod session;
 mod settings;
 mod show;
+mod sms;
 mod sources;
 mod storage;
 mod tenancy;
@@ -51,6 +53,7 @@ pub use self::{
     limits::LimitsConfig,
     load::{Loaded, Overrides, check, load},
     log::{LogConfig, LogFormat},
+    mail::{MailConfig, MailKind, MailTls},
     metrics::MetricsConfig,
     network::{client_address, network_of},
     origin::{InvalidOrigin, Origin, OriginPolicy, Scheme, resolve_origin},
@@ -62,16 +65,19 @@ pub use self::{
     server::ServerConfig,
     session::{AtLimit, SessionConfig},
     settings::Settings,
+    sms::SmsConfig,
     storage::{StorageConfig, StorageUrl},
     tenancy::{TenancyConfig, TenantOnForm},
 };
 
 /// The sections, in the order they are shown. `providers`, a list, comes after them.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 13] = [
     "server",
     "storage",
     "keys",
     "backup",
+    "mail",
+    "sms",
     "session",
     "registration",
     "tenancy",
@@ -96,6 +102,10 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Backups.
     pub backup: BackupConfig,
+    /// How mails are sent.
+    pub mail: MailConfig,
+    /// How text messages are sent.
+    pub sms: SmsConfig,
     /// How long a sign-in lasts.
     pub session: SessionConfig,
     /// Whether people may make their own accounts.
@@ -121,6 +131,8 @@ impl Default for Config {
             storage: StorageConfig::default(),
             keys: KeysConfig::default(),
             backup: BackupConfig::default(),
+            mail: MailConfig::default(),
+            sms: SmsConfig::default(),
             session: SessionConfig::default(),
             registration: RegistrationConfig::default(),
             tenancy: TenancyConfig::default(),
@@ -134,6 +146,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The folder for mails that go to a folder.
+    pub fn mail_folder(&self) -> std::path::PathBuf {
+        let configured = self.mail.folder.clone();
+        configured.unwrap_or_else(|| self.server.data_dir.join("mail"))
+    }
+
     /// The folder for backups.
     pub fn backup_folder(&self) -> std::path::PathBuf {
         let configured = self.backup.folder.clone();

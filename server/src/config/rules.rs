@@ -19,6 +19,7 @@ pub(super) fn problems(config: &Config) -> Vec<Finding> {
     check_server(config, &mut problems);
     check_times(config, &mut problems);
     check_backup(config, &mut problems);
+    check_messages(config, &mut problems);
     check_tenancy(config, &mut problems);
     check_pages(config, &mut problems);
     check_providers(config, &mut problems);
@@ -127,6 +128,24 @@ fn check_backup(config: &Config, problems: &mut Vec<Finding>) {
     }
 }
 
+fn check_messages(config: &Config, problems: &mut Vec<Finding>) {
+    let mail = &config.mail;
+    problems.extend(mail.problems());
+    problems.extend(config.sms.problems());
+    if let Ok(policy) = origin::find_policy(&config.server, config.server.listen) {
+        problems.extend(mail.problem_at(&policy));
+    }
+    if let Some(file) = &mail.ca_file
+        && let Err(error) = fs::File::open(file)
+    {
+        let text = format!(
+            "names a file that cannot be read, `{}`: {error}",
+            file.display()
+        );
+        problems.push(Finding::new("mail.ca_file", text));
+    }
+}
+
 fn check_tenancy(config: &Config, problems: &mut Vec<Finding>) {
     let tenancy = &config.tenancy;
     match tenancy
@@ -229,6 +248,7 @@ pub(super) fn warnings(config: &Config) -> Vec<Finding> {
         );
         warnings.push(finding.hint("name the proxy, such as `127.0.0.1/32`"));
     }
+    warnings.extend(config.mail.warnings());
     if config.metrics.enabled && !config.metrics.listen.ip().is_loopback() {
         warnings.push(Finding::new(
             "metrics.listen",

@@ -5,7 +5,7 @@
 //! typed is escaped; no template marks a value as safe.
 //!
 //! A host replaces a template by a file of the same name in [`PageOptions::template_dir`] (`flow.html`,
-//! `console/users.html`, …) and a text by its key in [`PageOptions::texts`]. Both are read once, at start. A
+//! `console/users.html`, …; `mail/reset.txt` and `mail/reset.html` for a mail) and a text by its key in [`PageOptions::texts`]. Both are read once, at start. A
 //! replaced template gets the same data as the built-in one: the fields of its view, `brand_name`, and the functions
 //! `t('key', name=value)` and `asset_url('app.css')`.
 
@@ -27,7 +27,7 @@ mod samples;
 mod tests;
 
 pub use assets::{ASSET_PATH, Asset, asset, asset_url};
-use templates::Templates;
+pub(crate) use templates::Templates;
 pub use texts::{TextError, Texts};
 
 /// What a host may change about the pages.

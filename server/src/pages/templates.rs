@@ -25,8 +25,15 @@ const MAX_DEPTH: usize = 4;
 #[folder = "templates/"]
 struct BuiltIn;
 
+#[derive(RustEmbed)]
+#[folder = "messages/"]
+struct BuiltInMessages;
+
+/// Where a host's own templates of messages lie, in the same folder as those of pages.
+const MESSAGES: [&str; 2] = ["mail/", "sms/"];
+
 /// A compiled set of templates.
-pub(super) struct Templates {
+pub(crate) struct Templates {
     environment: Environment<'static>,
     /// Template name → the host's file it came from.
     replaced: BTreeMap<String, PathBuf>,
@@ -35,25 +42,56 @@ pub(super) struct Templates {
 impl Templates {
     /// Compiles every template, so that a mistake shows at start and not on somebody's sign-in.
     pub(super) fn load(options: &PageOptions, texts: Arc<Texts>) -> Result<Self, PageError> {
-        let replaced = match &options.template_dir {
-            Some(folder) => host_files(folder)?,
-            None => BTreeMap::new(),
-        };
-        let mut templates = Self {
+        let is_page = |name: &str| name.ends_with(".html") && !is_message(name);
+        let mut templates = Self::empty(options, texts);
+        templates.embedded::<BuiltIn>(is_page)?;
+        templates.replacements(options, is_page)?;
+        Ok(templates)
+    }
+
+    /// The same of messages: `mail/<name>.txt` and `.html`, `sms/<name>.txt`.
+    pub(crate) fn load_messages(
+        options: &PageOptions,
+        texts: Arc<Texts>,
+    ) -> Result<Self, PageError> {
+        let mut templates = Self::empty(options, texts);
+        templates.embedded::<BuiltInMessages>(is_message)?;
+        templates.replacements(options, is_message)?;
+        Ok(templates)
+    }
+
+    fn empty(options: &PageOptions, texts: Arc<Texts>) -> Self {
+        Self {
             environment: environment(&options.brand_name, texts),
             replaced: BTreeMap::new(),
-        };
-        for name in BuiltIn::iter().filter(|name| name.ends_with(".html")) {
-            if let Some(file) = BuiltIn::get(&name) {
+        }
+    }
+
+    fn embedded<E: RustEmbed>(&mut self, is_meant: impl Fn(&str) -> bool) -> Result<(), PageError> {
+        for name in E::iter().filter(|name| is_meant(name)) {
+            if let Some(file) = E::get(&name) {
                 let source = String::from_utf8_lossy(&file.data).into_owned();
-                templates.add(&name, source, None)?;
+                self.add(&name, source, None)?;
             }
         }
-        for (name, path) in replaced {
-            let source = read_template(&path)?;
-            templates.add(&name, source, Some(path))?;
+        Ok(())
+    }
+
+    fn replacements(
+        &mut self,
+        options: &PageOptions,
+        is_meant: impl Fn(&str) -> bool,
+    ) -> Result<(), PageError> {
+        let Some(folder) = &options.template_dir else {
+            return Ok(());
+        };
+        for (name, path) in host_files(folder)? {
+            if is_meant(&name) {
+                let source = read_template(&path)?;
+                self.add(&name, source, Some(path))?;
+            }
         }
-        Ok(templates)
+        Ok(())
     }
 
     fn add(&mut self, name: &str, source: String, file: Option<PathBuf>) -> Result<(), PageError> {
@@ -74,7 +112,11 @@ impl Templates {
             })
     }
 
-    pub(super) fn render(&self, page: &str, view: Value) -> Result<String, PageError> {
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.environment.get_template(name).is_ok()
+    }
+
+    pub(crate) fn render(&self, page: &str, view: Value) -> Result<String, PageError> {
         let template = self
             .environment
             .get_template(page)
@@ -119,6 +161,14 @@ impl Templates {
             .map(|(name, file)| (name, String::from_utf8_lossy(&file.data).into_owned()))
             .collect()
     }
+
+    #[cfg(test)]
+    pub(crate) fn built_in_messages() -> BTreeMap<String, String> {
+        BuiltInMessages::iter()
+            .filter_map(|name| BuiltInMessages::get(&name).map(|file| (name.to_string(), file)))
+            .map(|(name, file)| (name, String::from_utf8_lossy(&file.data).into_owned()))
+            .collect()
+    }
 }
 
 fn built_in(name: &str) -> String {
@@ -131,7 +181,10 @@ fn environment(brand_name: &str, texts: Arc<Texts>) -> Environment<'static> {
     environment.set_fuel(Some(FUEL));
     // Debug information holds the values of a page.
     environment.set_debug(false);
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_auto_escape_callback(|name| match name.ends_with(".txt") {
+        true => AutoEscape::None,
+        false => AutoEscape::Html,
+    });
     if let Ok(syntax) = SyntaxConfig::builder()
         .trim_blocks(true)
         .lstrip_blocks(true)
@@ -161,7 +214,13 @@ fn text(texts: &Texts, key: &str, values: &Kwargs) -> Result<String, Error> {
     })
 }
 
-/// Finds the `.html` files below `folder`, by the name templates know them under.
+/// Whether it is the template of a message.
+fn is_message(name: &str) -> bool {
+    let is_text = name.ends_with(".html") || name.ends_with(".txt");
+    is_text && MESSAGES.iter().any(|folder| name.starts_with(folder))
+}
+
+/// Finds the templates below `folder`, by the name they are known under.
 fn host_files(folder: &Path) -> Result<BTreeMap<String, PathBuf>, PageError> {
     let mut found = BTreeMap::new();
     let mut open = vec![(folder.to_owned(), String::new(), 0)];
@@ -180,7 +239,7 @@ fn host_files(folder: &Path) -> Result<BTreeMap<String, PathBuf>, PageError> {
                 if depth < MAX_DEPTH {
                     open.push((entry.path(), format!("{name}/"), depth + 1));
                 }
-            } else if file_name.ends_with(".html") {
+            } else if file_name.ends_with(".html") || file_name.ends_with(".txt") {
                 found.insert(name, entry.path());
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 mod handlers;
+mod messages;
 
 /// Why a text could not be given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -158,7 +159,10 @@ fn check_placeholders(key: &str, original: &str, replacement: &str) -> Result<()
 
 /// Every key with its English text.
 pub fn defaults() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    TEMPLATES.iter().chain(handlers::ENTRIES)
+    TEMPLATES
+        .iter()
+        .chain(handlers::ENTRIES)
+        .chain(messages::ENTRIES)
 }
 
 /// What the templates say. `{name}` is a placeholder; `.one` and `.other` are chosen by `count`.

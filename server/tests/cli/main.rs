@@ -13,6 +13,7 @@ mod backups;
 mod bad_input;
 mod concurrency;
 mod installation;
+mod mails;
 mod restores;
 mod sessions;
 mod tenants;

@@ -11,6 +11,7 @@ use gatelodge_core::{
     Environment, Parts, Platform,
     access::Caller,
     environment::{ManualClock, SeededRandom},
+    messages::Messages,
     model::{Grant, ProviderId, Tenant, TenantId, TenantName, User, UserName},
     provider::{Provider, Registry},
     seal::MasterKey,
@@ -75,6 +76,7 @@ impl World {
             providers,
             settings: config.effective_settings(),
             limits: config.limit_policy(),
+            messages: Messages::none(),
             origin: policy.links_base().parse().unwrap(),
             session_memory: 1_000,
         })

@@ -28,11 +28,18 @@ const LOOK_TIME: Duration = Duration::from_secs(10);
 /// Who changes the schema holds this: "GtLd" and a number of ours.
 const MIGRATION_LOCK: i64 = 0x4774_4c64_0000_0001;
 
-pub(crate) static MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "first",
-    sql: include_str!("../migrations/0001_first.sql"),
-}];
+pub(crate) static MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "first",
+        sql: include_str!("../migrations/0001_first.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "outbox",
+        sql: include_str!("../migrations/0002_outbox.sql"),
+    },
+];
 
 /// Makes the database ready: schema, roles, rights. Answers the roles.
 pub(crate) async fn prepare(config: &PostgresConfig) -> Result<Roles> {

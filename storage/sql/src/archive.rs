@@ -15,6 +15,7 @@ use crate::{
     installation::{self, VALUES},
     json,
     limits::{self, LIMITS},
+    outbox::{self, OUTBOX},
     records::{self, RECORDS},
     sessions::{self, SESSIONS},
     statement::Table,
@@ -38,6 +39,7 @@ fn table(kind: RowKind) -> &'static Table {
         RowKind::User => &USERS,
         RowKind::Grant => &GRANTS,
         RowKind::Record => &RECORDS,
+        RowKind::Message => &OUTBOX,
         RowKind::Session => &SESSIONS,
         RowKind::Event => &EVENTS,
     }
@@ -72,6 +74,7 @@ fn read(kind: RowKind, row: &impl Columns) -> Result<Row> {
             }
         }
         RowKind::Record => Row::Record(records::read(row)?),
+        RowKind::Message => Row::Message(outbox::read(row)?),
         RowKind::Session => Row::Session(sessions::read(row)?),
         RowKind::Event => Row::Event(audit::read(row)?),
     })
@@ -109,6 +112,10 @@ fn values<C: Connection>(row: &Row, scope: Scope) -> Result<Vec<Value>> {
             vec![own.into(), user.as_uuid().into(), grant.as_str().into()]
         }
         Row::Record(record) => records::values(own, record),
+        Row::Message(entry) => {
+            own_only(Some(entry.tenant))?;
+            outbox::values(entry)
+        }
         Row::Session(session) => {
             own_only(Some(session.tenant))?;
             sessions::values(session)?
@@ -132,7 +139,12 @@ fn key_values(kind: RowKind, key: &RowKey) -> Result<(Vec<&'static str>, Vec<Val
             vec![user.as_uuid().into(), name.as_str().into()],
         ),
         (
-            RowKind::Tenant | RowKind::User | RowKind::Record | RowKind::Session | RowKind::Event,
+            RowKind::Tenant
+            | RowKind::User
+            | RowKind::Record
+            | RowKind::Message
+            | RowKind::Session
+            | RowKind::Event,
             RowKey::Id(id),
         ) => (vec!["id"], vec![(*id).into()]),
         _ => return Err(Error::invalid("key", "a key of another kind of rows")),
@@ -290,10 +302,9 @@ impl<C: Connection> ArchiveRepository for SqlUnit<C> {
             self.put_tenants(rows).await?;
             return self.done(());
         }
-        let what = if kind == RowKind::Record || kind == RowKind::Grant {
-            "user"
-        } else {
-            "tenant"
+        let what = match kind {
+            RowKind::Record | RowKind::Grant | RowKind::Message => "user",
+            _ => "tenant",
         };
         for piece in rows.chunks(PIECE) {
             let values = piece

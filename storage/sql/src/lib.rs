@@ -7,6 +7,7 @@ mod connection;
 mod flows;
 mod installation;
 mod limits;
+mod outbox;
 mod records;
 pub mod schema;
 mod sessions;

@@ -9,8 +9,8 @@ use gatelodge_core::{
     model::TenantId,
     storage::{
         ArchiveRepository, AuditRepository, Change, Changed, FlowRepository,
-        InstallationRepository, LimitRepository, RecordRepository, Scope, SessionRepository,
-        Snapshot, TenantRepository, UnitOfWork, UserRepository,
+        InstallationRepository, LimitRepository, OutboxRepository, RecordRepository, Scope,
+        SessionRepository, Snapshot, TenantRepository, UnitOfWork, UserRepository,
     },
 };
 use serde::Serialize;
@@ -190,6 +190,10 @@ impl<C: Connection> UnitOfWork for SqlUnit<C> {
     }
 
     fn records(&mut self) -> &mut dyn RecordRepository {
+        self
+    }
+
+    fn outbox(&mut self) -> &mut dyn OutboxRepository {
         self
     }
 

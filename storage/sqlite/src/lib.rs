@@ -48,11 +48,18 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Marks our files in their header: "GtLd".
 const APPLICATION_ID: i32 = 0x4774_4c64;
 
-static MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "first",
-    sql: include_str!("../migrations/0001_first.sql"),
-}];
+static MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "first",
+        sql: include_str!("../migrations/0001_first.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "outbox",
+        sql: include_str!("../migrations/0002_outbox.sql"),
+    },
+];
 
 /// Everything, in one file. See the [crate's documentation](crate).
 pub struct SqliteStorage {

@@ -169,6 +169,19 @@ impl Place {
         self.root().join("data")
     }
 
+    /// All mails so far, the oldest first: head and text, and HTML after it, decoded (RFC 2045 section 6.7). Without a
+    /// `[mail]` they lie in the data folder, since the origin is this machine.
+    pub fn mails(&self) -> Vec<String> {
+        let Ok(folder) = fs::read_dir(self.data().join("mail")) else {
+            return Vec::new();
+        };
+        let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+        files.retain(|file| file.extension().is_some_and(|ending| ending == "eml"));
+        files.sort_unstable();
+        let mails = files.iter().map(|file| fs::read_to_string(file).unwrap());
+        mails.map(|mail| decoded(&mail)).collect()
+    }
+
     /// The embedded database.
     pub fn database(&self) -> PathBuf {
         self.data().join("gatelodge.db")
@@ -330,6 +343,28 @@ impl Place {
         });
         found
     }
+}
+
+/// Undoes quoted-printable.
+fn decoded(mail: &str) -> String {
+    let mut bytes = Vec::new();
+    let mail = mail.replace("=\r\n", "");
+    let mut pieces = mail.split('=');
+    bytes.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
+    for piece in pieces {
+        let code = piece.get(..2);
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&piece.as_bytes()[2..]);
+            }
+            None => {
+                bytes.push(b'=');
+                bytes.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A file for its owner alone.

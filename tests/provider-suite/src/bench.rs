@@ -16,8 +16,8 @@ use gatelodge_core::{
     model::{ClientFacts, FactorClass, NameKey, ProviderId, RecordId, TenantId, UserId},
     provider::{
         Answer, Configured, Context, Credential, Description, Effect, Entry, Facts, HttpRequest,
-        HttpResponse, Intent, KeptRecord, PastProof, Provider, Registry, Role, Services, State,
-        Step, Strength, Subject, TenantFacts, Turn, Who,
+        HttpResponse, Intent, KeptRecord, MessageChannel, PastProof, Provider, Registry, Role,
+        Services, State, Step, Strength, Subject, TenantFacts, Turn, Who,
     },
 };
 use jiff::Timestamp;
@@ -285,6 +285,7 @@ impl Bench {
             rp_id: "gatelodge.example".to_owned(),
             origin,
             oauth_state: Some(flow.oauth_state.clone()),
+            channels: MessageChannel::ALL.to_vec(),
             locale: flow.locale.clone(),
             client: ClientFacts {
                 address: Some("192.0.2.7".to_owned()),

@@ -23,11 +23,12 @@ use gatelodge_core::{
     environment::{ManualClock, SeededRandom, later},
     model::{
         Actor, AuditEvent, AuditEventId, ClientFacts, DisplayName, Email, Factor, FactorClass,
-        Outcome, ProviderId, RecordId, Session, SessionId, Tenant, TenantId, TenantName, User,
-        UserId, UserName, UserStatus,
+        MessageId, Outcome, ProviderId, RecordId, Session, SessionId, Tenant, TenantId, TenantName,
+        User, UserId, UserName, UserStatus,
     },
+    provider::MessageChannel,
     secret::TokenHash,
-    storage::{LimitState, Record, StoredFlow},
+    storage::{LimitState, OutboxEntry, Record, StoredFlow},
 };
 use jiff::Timestamp;
 
@@ -158,6 +159,22 @@ impl Fixtures {
             created_at: self.now(),
             version: 1,
             sealed: self.environment.bytes::<16>().to_vec(),
+        }
+    }
+
+    /// A mail that is due now and pointless in an hour.
+    pub fn message(&self, tenant: &Tenant, user: &User) -> OutboxEntry {
+        OutboxEntry {
+            id: MessageId::generate(&self.environment),
+            tenant: tenant.id,
+            user: user.id,
+            channel: MessageChannel::Mail,
+            made_at: self.now(),
+            due_at: self.now(),
+            expires_at: later(self.now(), Duration::from_secs(60 * 60)),
+            tries: 0,
+            version: 1,
+            sealed: self.environment.bytes::<32>().to_vec(),
         }
     }
 

@@ -38,6 +38,7 @@ macro_rules! for_each_case {
                 another_tenant_is_not_there
                 another_tenants_users_are_not_there
                 another_tenants_records_are_not_there
+                another_tenants_messages_are_not_there
                 another_tenants_sessions_are_not_there
                 another_tenants_audit_events_are_not_there
                 nothing_is_found_in_a_tenant_that_does_not_exist
@@ -114,6 +115,24 @@ macro_rules! for_each_case {
                 an_expired_record_is_found_until_it_is_removed
                 records_are_removed_from_the_millisecond_after_their_end
                 expired_records_are_removed_of_all_providers_and_piece_by_piece
+            }
+            outbox {
+                a_message_is_claimed_as_it_was_added
+                a_message_that_was_put_is_claimed
+                messages_of_all_tenants_are_claimed_sorted
+                a_message_is_claimed_from_the_moment_it_is_due
+                a_message_that_has_expired_is_not_claimed
+                a_claimed_message_is_due_again_when_its_claim_ends
+                those_due_for_longest_are_claimed_first_and_no_more_than_asked
+                a_rolled_back_message_is_never_claimed
+                a_message_to_an_unknown_user_is_not_found
+                a_taken_message_id_is_refused
+                a_postponed_message_changes_nothing_but_its_time
+                a_stale_message_is_neither_postponed_nor_settled
+                a_message_is_settled_once
+                messages_are_removed_from_the_millisecond_after_their_end
+                expired_messages_are_removed_piece_by_piece
+                messages_that_a_wrong_clock_made_are_removed
             }
             flows {
                 a_flow_is_reached_by_its_handle_from_every_scope
@@ -211,6 +230,7 @@ macro_rules! for_each_case {
                 times_of_tenants_users_and_locks_come_back_exactly
                 times_of_records_flows_and_counters_come_back_exactly
                 times_of_sessions_and_audit_events_come_back_exactly
+                times_of_messages_come_back_exactly
             }
             races {
                 one_of_many_users_gets_the_name
@@ -219,6 +239,8 @@ macro_rules! for_each_case {
                 one_of_many_records_gets_the_key
                 a_record_is_used_up_by_one_of_many
                 a_record_is_changed_by_one_of_many
+                a_message_is_claimed_by_one_of_many
+                a_message_is_settled_by_one_of_many
                 a_flow_takes_one_of_many_steps
                 a_flow_is_deleted_by_one_of_many
                 a_value_is_stored_by_one_of_many
@@ -232,6 +254,7 @@ macro_rules! for_each_case {
                 a_tenant_gets_a_sub_tenant_or_is_deleted
                 nothing_is_made_in_a_tenant_that_is_deleted_meanwhile
                 no_record_is_left_of_a_user_deleted_meanwhile
+                no_message_is_left_of_a_user_deleted_meanwhile
                 what_has_expired_is_removed_once_by_many
             }
             holds {

@@ -5,8 +5,8 @@ use gatelodge_core::{
     Result,
     model::{AuditEvent, AuditFilter, Grant, NameKey, Tenant, TenantSettings, User},
     storage::{
-        Change, Changed, LimitState, Page, Record, Row, RowKey, RowKind, Scope, SessionFilter,
-        SessionTouch, StoredFlow,
+        Change, Changed, LimitState, OutboxEntry, Page, Record, Row, RowKey, RowKind, Scope,
+        SessionFilter, SessionTouch, StoredFlow,
     },
 };
 
@@ -94,6 +94,7 @@ pub(crate) fn all() -> Vec<Operation> {
         tenants(),
         users(),
         records(),
+        outbox(),
         flows(),
         sessions(),
         limits(),
@@ -175,6 +176,20 @@ fn records() -> Vec<Operation> {
     }
 }
 
+fn outbox() -> Vec<Operation> {
+    operations! {
+        Tenant Writes "outbox.add" |u, t| u.outbox().add(&t.new.message);
+        Platform Writes "outbox.claim" |u, t| u.outbox().claim(t.now, t.flow.expires_at, 1_000);
+        Platform Writes "outbox.postpone" |u, t| async {
+            u.outbox().postpone(&OutboxEntry { due_at: t.flow.expires_at, ..t.message.clone() }).await
+        };
+        Platform Writes "outbox.settle" |u, t| {
+            u.outbox().settle(t.one.id, t.message.id, t.message.version)
+        };
+        Platform Writes "outbox.delete_expired" |u, t| u.outbox().delete_expired(t.now, 1_000);
+    }
+}
+
 fn flows() -> Vec<Operation> {
     operations! {
         Any Writes "flows.create" |u, t| u.flows().create(&t.new.flow);
@@ -240,6 +255,9 @@ fn archive() -> Vec<Operation> {
         };
         Tenant Writes "archive.put of sessions" |u, t| async {
             u.archive().put(&[Row::Session(t.new.session.clone())]).await
+        };
+        Tenant Writes "archive.put of messages" |u, t| async {
+            u.archive().put(&[Row::Message(t.new.message.clone())]).await
         };
         Any Writes "archive.put of events" |u, t| async {
             let tenant = Some(t.one.id).filter(|_| u.scope() != Scope::Platform);

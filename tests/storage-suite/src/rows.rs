@@ -6,7 +6,8 @@ use gatelodge_core::{
         Actor, AtLimit, AuditEvent, ClientFacts, EndReason, FieldChange, Grant, Lock, MustChange,
         Outcome, Session, SessionEnd, Tenant, TenantSettings, User, UserStatus,
     },
-    storage::{LimitState, Record, Row, RowKey, RowKind, Scope, StoredFlow},
+    provider::MessageChannel,
+    storage::{LimitState, OutboxEntry, Record, Row, RowKey, RowKind, Scope, StoredFlow},
 };
 use jiff::Timestamp;
 
@@ -75,6 +76,7 @@ impl Stock {
             (Scope::Platform, RowKind::Event, events(make, None, &ada)),
             (inside, RowKind::Settings, vec![settings()]),
             (inside, RowKind::Record, records(make, &ada)),
+            (inside, RowKind::Message, messages(make, tenant, &ada)),
             (
                 inside,
                 RowKind::User,
@@ -229,6 +231,24 @@ fn records(make: &Fixtures, ada: &User) -> Vec<Row> {
         ..make.record(&provider("link"), None)
     };
     vec![Row::Record(long), Row::Record(bare)]
+}
+
+fn messages(make: &Fixtures, tenant: &Tenant, ada: &User) -> Vec<Row> {
+    let tried = OutboxEntry {
+        channel: MessageChannel::Sms,
+        made_at: odd(-1),
+        due_at: odd(1_793_588_645_001),
+        expires_at: odd(1_793_588_645_003),
+        tries: 5,
+        version: 11,
+        sealed: (0..=255).cycle().take(64 * 1024).collect(),
+        ..make.message(tenant, ada)
+    };
+    let new = OutboxEntry {
+        sealed: Vec::new(),
+        ..make.message(tenant, ada)
+    };
+    vec![Row::Message(tried), Row::Message(new)]
 }
 
 fn client() -> ClientFacts {

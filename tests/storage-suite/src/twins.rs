@@ -7,7 +7,10 @@ use gatelodge_core::{
         Tenant, TenantId, TenantSettings, User, UserId,
     },
     secret::TokenHash,
-    storage::{InstallationValue, LimitState, Page, Record, Scope, SessionFilter, StoredFlow},
+    storage::{
+        InstallationValue, LimitState, OutboxEntry, Page, Record, Row, RowKind, Scope,
+        SessionFilter, StoredFlow,
+    },
 };
 use jiff::Timestamp;
 
@@ -28,6 +31,8 @@ pub(crate) struct Twins {
     pub(crate) user: User,
     pub(crate) record: Record,
     pub(crate) expired: Record,
+    pub(crate) message: OutboxEntry,
+    pub(crate) expired_message: OutboxEntry,
     pub(crate) session: Session,
     pub(crate) other_session: Session,
     /// Timed out long ago, not yet ended.
@@ -37,6 +42,7 @@ pub(crate) struct Twins {
     /// In `other` only.
     pub(crate) foreign_user: User,
     pub(crate) foreign_record: Record,
+    pub(crate) foreign_message: OutboxEntry,
     pub(crate) foreign_session: Session,
     /// In no tenant.
     pub(crate) flow: StoredFlow,
@@ -53,6 +59,7 @@ pub(crate) struct New {
     pub(crate) tenant: Tenant,
     pub(crate) user: User,
     pub(crate) record: Record,
+    pub(crate) message: OutboxEntry,
     pub(crate) session: Session,
     pub(crate) event: AuditEvent,
     pub(crate) flow: StoredFlow,
@@ -77,6 +84,7 @@ struct Inside {
     grants: Vec<Vec<Grant>>,
     holders: Vec<(TenantId, UserId)>,
     records: Vec<Option<Record>>,
+    messages: Vec<Row>,
     sessions: Vec<Session>,
     events: Vec<AuditEvent>,
 }
@@ -104,14 +112,15 @@ impl Picture {
     /// What differs from another picture, by name.
     pub(crate) fn changed_since(&self, before: &Self) -> Vec<&'static str> {
         let inside = differences!("one: ", self.one, before.one,
-            tenants settings users grants holders records sessions events);
+            tenants settings users grants holders records messages sessions events);
         let other = differences!("other: ", self.other, before.other,
-            tenants settings users grants holders records sessions events);
+            tenants settings users grants holders records messages sessions events);
         let outside = differences!("platform: ", self.outside, before.outside,
             tenants settings candidates sessions events flows limits values);
-        [inside, other, outside]
+        inside
             .into_iter()
-            .flatten()
+            .chain(other)
+            .chain(outside)
             .flatten()
             .collect()
     }
@@ -157,6 +166,7 @@ impl Twins {
             tenant: make.tenant(&format!("{label} new")),
             user: make.user(&format!("{label} new")),
             record: record(&user),
+            message: make.message(&one, &user),
             session: make.session(&one, &user),
             event: make.audit_event(Some(one.id), "user.create"),
             flow: make.flow(),
@@ -170,6 +180,12 @@ impl Twins {
                 expires_at: expired_at,
                 ..record(&user)
             },
+            message: make.message(&one, &user),
+            expired_message: OutboxEntry {
+                expires_at: make.at(-1),
+                ..make.message(&one, &user)
+            },
+            foreign_message: make.message(&other, &foreign_user),
             other_session: in_tenant(&session, &other, make),
             other_stale: in_tenant(&stale, &other, make),
             event: make.audit_event(Some(one.id), "user.lock"),
@@ -202,6 +218,13 @@ impl Twins {
             .await?;
         u.records().create(&self.record).await?;
         u.records().create(&self.expired).await?;
+        for message in [&self.message, &self.expired_message] {
+            let message = OutboxEntry {
+                tenant: tenant.id,
+                ..message.clone()
+            };
+            u.outbox().add(&message).await?;
+        }
         let event = AuditEvent {
             tenant: Some(tenant.id),
             ..self.event.clone()
@@ -218,6 +241,7 @@ impl Twins {
                 .set_grant(self.foreign_user.id, Grant::TenantAdministrator, true)
                 .await?;
             u.records().create(&self.foreign_record).await?;
+            u.outbox().add(&self.foreign_message).await?;
             u.sessions().create(&self.foreign_session).await
         } else {
             u.sessions().create(&self.session).await?;
@@ -304,6 +328,7 @@ impl Twins {
             grants,
             holders: u.users().holders(Grant::TenantAdministrator).await?,
             records,
+            messages: u.archive().rows(RowKind::Message, None, 9).await?,
             sessions: u
                 .sessions()
                 .list(&SessionFilter::default(), Page::first(9))

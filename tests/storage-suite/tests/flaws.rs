@@ -69,6 +69,7 @@ flaws! {
         "isolation::nothing_is_found_in_a_tenant_that_does_not_exist",
         "deletion::a_tenant_made_again_under_the_name_inherits_nothing",
         "archive::a_row_of_another_tenant_is_not_put",
+        "isolation::another_tenants_messages_are_not_there",
     ]
     mixes_tenants MixesTenants [
         "isolation::a_unit_that_entered_a_tenant_reaches_that_one_only",
@@ -82,6 +83,7 @@ flaws! {
         "audit::the_platform_writes_for_any_tenant_and_for_none",
         "archive::rows_are_what_the_repositories_stored",
         "archive::another_tenants_rows_are_not_there",
+        "isolation::another_tenants_messages_are_not_there",
     ]
     shares_names SharesNames [
         "users::the_same_verified_address_is_free_in_another_tenant",
@@ -113,10 +115,12 @@ flaws! {
         "races::a_value_is_stored_by_one_of_many",
         "races::settings_are_stored_by_one_of_many",
         "races::no_change_of_a_user_is_lost",
+        "outbox::a_stale_message_is_neither_postponed_nor_settled",
     ]
     keeps_versions KeepsVersions [
         "tenants::a_tenant_updates_itself",
         "installation::a_value_is_stored_and_replaced",
+        "outbox::a_claimed_message_is_due_again_when_its_claim_ends",
     ]
     forgets_rollback ForgetsRollback [
         "units::rolling_back_undoes_every_write",
@@ -125,6 +129,7 @@ flaws! {
         "units::a_failed_statement_leaves_nothing_of_a_dropped_unit",
         "units::a_failed_statement_leaves_nothing_of_a_rolled_back_unit",
         "isolation::a_tenant_and_its_first_user_are_made_in_one_unit",
+        "outbox::a_rolled_back_message_is_never_claimed",
     ]
     commits_failed_units CommitsFailedUnits [
         "units::a_unit_with_a_failed_statement_cannot_be_committed",
@@ -190,6 +195,7 @@ flaws! {
         "grants::at_most_a_thousand_holders_are_named",
         "records::at_most_a_thousand_records_of_a_user_are_listed",
         "archive::pieces_of_rows_make_up_the_whole",
+        "outbox::those_due_for_longest_are_claimed_first_and_no_more_than_asked",
     ]
     lists_backwards ListsBackwards [
         "grants::a_grant_is_held_until_it_is_withdrawn",
@@ -213,11 +219,13 @@ flaws! {
         "tenants::a_master_that_is_not_there_is_not_found",
         "records::a_record_of_an_unknown_user_is_not_found",
         "archive_writes::a_broken_reference_is_not_put",
+        "outbox::a_message_to_an_unknown_user_is_not_found",
     ]
     expires_early ExpiresEarly [
         "records::records_are_removed_from_the_millisecond_after_their_end",
         "flows::flows_are_removed_from_the_millisecond_after_their_end",
         "limits::counters_are_removed_from_the_millisecond_after_their_end",
+        "outbox::messages_are_removed_from_the_millisecond_after_their_end",
     ]
     hides_expired HidesExpired [
         "records::a_record_comes_back_as_it_was_made",
@@ -236,6 +244,22 @@ flaws! {
         "session_ends::timed_out_sessions_end_piece_by_piece",
         "limits::expired_counters_are_removed_piece_by_piece",
         "races::what_has_expired_is_removed_once_by_many",
+        "outbox::expired_messages_are_removed_piece_by_piece",
+    ]
+    claims_twice ClaimsTwice [
+        "outbox::a_claimed_message_is_due_again_when_its_claim_ends",
+        "races::a_message_is_claimed_by_one_of_many",
+    ]
+    claims_at_any_time ClaimsAtAnyTime [
+        "outbox::a_message_is_claimed_from_the_moment_it_is_due",
+        "outbox::a_message_that_has_expired_is_not_claimed",
+    ]
+    trusts_any_clock TrustsAnyClock [
+        "outbox::messages_that_a_wrong_clock_made_are_removed",
+    ]
+    claims_in_any_order ClaimsInAnyOrder [
+        "outbox::messages_of_all_tenants_are_claimed_sorted",
+        "outbox::those_due_for_longest_are_claimed_first_and_no_more_than_asked",
     ]
     ends_again EndsAgain [
         "session_ends::a_session_ends_once_and_keeps_its_end",
@@ -277,6 +301,7 @@ flaws! {
         "tenants::an_update_changes_name_display_name_and_lock_only",
         "users::an_update_changes_everything_but_id_and_creation",
         "records::an_update_changes_key_label_expiry_and_bytes_only",
+        "outbox::a_postponed_message_changes_nothing_but_its_time",
     ]
     keeps_seconds KeepsSeconds [
         "tenants::a_tenant_comes_back_as_it_was_made",
@@ -287,6 +312,7 @@ flaws! {
         "names::times_of_records_flows_and_counters_come_back_exactly",
         "names::times_of_sessions_and_audit_events_come_back_exactly",
         "archive_writes::every_kind_of_row_comes_back_as_it_was_put",
+        "names::times_of_messages_come_back_exactly",
     ]
     truncates_bytes TruncatesBytes [
         "flows::a_flow_is_reached_by_its_handle_from_every_scope",
@@ -295,6 +321,7 @@ flaws! {
         "installation::a_value_carries_64_kib_of_any_bytes",
         "names::a_record_carries_64_kib_of_any_bytes",
         "archive_writes::every_kind_of_row_comes_back_as_it_was_put",
+        "outbox::a_message_is_claimed_as_it_was_added",
     ]
     forgets_announcements ForgetsAnnouncements [
         "changes::every_kind_of_change_is_delivered_once_committed",
@@ -318,6 +345,7 @@ flaws! {
         "races::one_of_many_records_gets_the_key",
         "races::one_of_many_sessions_gets_the_token",
         "archive_writes::a_taken_unique_key_is_not_put",
+        "outbox::a_taken_message_id_is_refused",
     ]
     forgets_its_scope ForgetsItsScope [
         "units::a_unit_knows_its_scope",
@@ -343,6 +371,7 @@ flaws! {
         "races::nothing_is_made_in_a_tenant_that_is_deleted_meanwhile",
         "races::no_record_is_left_of_a_user_deleted_meanwhile",
         "archive_writes::rows_are_removed_by_their_keys",
+        "races::no_message_is_left_of_a_user_deleted_meanwhile",
     ]
     chokes_on_nul ChokesOnNul [
         "tenants::a_tenant_that_was_never_made_is_not_found",
@@ -388,6 +417,8 @@ flaws! {
         "installation::a_value_is_removed_once",
         "races::a_record_is_used_up_by_one_of_many",
         "races::a_flow_is_deleted_by_one_of_many",
+        "outbox::a_message_is_settled_once",
+        "races::a_message_is_settled_by_one_of_many",
     ]
     snapshots_the_latest SnapshotsTheLatest [
         "archive::a_snapshot_sees_one_state_in_every_scope",
@@ -396,6 +427,7 @@ flaws! {
     puts_new_versions PutsNewVersions [
         "archive_writes::every_kind_of_row_comes_back_as_it_was_put",
         "archive_writes::rows_that_were_put_are_found_by_the_repositories",
+        "outbox::a_message_that_was_put_is_claimed",
     ]
     puts_only_new PutsOnlyNew [
         "archive_writes::a_row_that_is_put_replaces_the_one_of_its_key",

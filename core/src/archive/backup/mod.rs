@@ -7,7 +7,8 @@
 //!    and its rows, kind by kind, sorted by key; tenants masters first;
 //! 3. a trailer: how many rows of each kind, and the SHA-256 over all bytes before it.
 //!
-//! Flows and counters of tries are in no backup.
+//! Flows, counters of tries and messages to be sent are in no backup: what they
+//! speak of is of the moment, and some let somebody in.
 
 mod parse;
 mod read;
@@ -35,7 +36,7 @@ pub const MAX_LINE: usize = 1024 * 1024;
 
 /// What is not in a backup.
 fn is_left_out(kind: RowKind) -> bool {
-    matches!(kind, RowKind::Flow | RowKind::Limit)
+    matches!(kind, RowKind::Flow | RowKind::Limit | RowKind::Message)
 }
 
 /// The first line of a backup.

@@ -263,7 +263,7 @@ impl Parser {
             }
             Row::Session(session) => Some(session.tenant) == inside,
             Row::Event(event) => event.tenant == inside,
-            Row::Limit { .. } | Row::Flow(_) => false,
+            Row::Limit { .. } | Row::Flow(_) | Row::Message(_) => false,
         }
     }
 

@@ -152,7 +152,9 @@ impl Writer<'_> {
 
     async fn inside(&mut self, source: &mut Source, tenant: TenantId) -> Result<()> {
         for kind in RowKind::TENANT {
-            self.kind(source, Scope::Tenant(tenant), kind).await?;
+            if !is_left_out(kind) {
+                self.kind(source, Scope::Tenant(tenant), kind).await?;
+            }
         }
         self.tenants.0 += 1;
         Ok(())

@@ -94,18 +94,33 @@ fn the_example_is_still_accepted_with_every_comment_opened() {
         .map(|line| format!("{}\n", line.strip_prefix("#= ").unwrap_or(line)))
         .collect();
     let folder = Folder::with_config(&opened);
-    for file in ["url.secret", "texts.toml", "google.secret"] {
+    for file in [
+        "url.secret",
+        "texts.toml",
+        "google.secret",
+        "mail.secret",
+        "sms.secret",
+        "ca.pem",
+    ] {
         folder.write(file, "postgres://example");
     }
     fs::create_dir(folder.path("templates")).unwrap();
     let loaded = folder.load().unwrap_or_else(|error| panic!("{error}"));
     for key in keys() {
-        // `url` and `master_key` exclude their files, which the example prefers.
+        // Secrets exclude their files, which the example prefers.
         let written = opened
             .lines()
             .any(|line| line.starts_with(&format!("{} = ", key.rsplit('.').next().unwrap())));
         assert!(
-            written || ["storage.url", "keys.master_key", "providers"].contains(&key.as_str()),
+            written
+                || [
+                    "storage.url",
+                    "keys.master_key",
+                    "mail.password",
+                    "sms.secret",
+                    "providers"
+                ]
+                .contains(&key.as_str()),
             "{key} is missing"
         );
     }

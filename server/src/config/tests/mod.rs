@@ -5,6 +5,7 @@ mod backups;
 mod documents;
 mod errors;
 mod layers;
+mod messages;
 mod origins;
 mod providers;
 mod secrets;

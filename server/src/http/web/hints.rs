@@ -74,6 +74,7 @@ fn facts(visit: &Visit, configured: &Configured) -> Option<Facts> {
         origin,
         callback: None,
         oauth_state: None,
+        channels: Vec::new(),
         locale: "en".to_owned(),
         client: ClientFacts::default(),
     })

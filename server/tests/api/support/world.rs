@@ -8,6 +8,7 @@ use axum::{Router, http::Method};
 use gatelodge_core::{
     Environment, Parts, Platform,
     environment::{ManualClock, SeededRandom},
+    messages::Messages,
     model::ProviderId,
     provider::Registry,
     seal::MasterKey,
@@ -249,6 +250,7 @@ async fn open(
         providers,
         settings: plan.config.effective_settings(),
         limits: plan.config.limit_policy(),
+        messages: Messages::none(),
         origin: origin.parse().unwrap(),
         session_memory: 1_000,
     };

@@ -12,13 +12,14 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use crate::place::Place;
 
 /// The tables with tenants' rows, and the column that says whose each is.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 9] = [
     ("tenants", "id"),
     ("tenant_ancestors", "tenant"),
     ("tenant_settings", "tenant"),
     ("users", "tenant"),
     ("user_grants", "tenant"),
     ("records", "tenant"),
+    ("outbox", "tenant"),
     ("sessions", "tenant"),
     ("audit_events", "tenant"),
 ];
@@ -38,6 +39,8 @@ async fn two_tenants(storage: &PostgresStorage) -> [Tenant; 2] {
         let provider = provider("password");
         let record = make.record(&provider, Some(user.id));
         unit.records().create(&record).await.unwrap();
+        let message = make.message(tenant, &user);
+        unit.outbox().add(&message).await.unwrap();
         let session = make.session(tenant, &user);
         unit.sessions().create(&session).await.unwrap();
         let event = make.audit_event(Some(tenant.id), "user.create");
@@ -143,6 +146,8 @@ async fn raw_sql_in_a_tenants_scope_reads_and_changes_nothing_of_another() {
         "INSERT INTO user_grants SELECT '{}', \"user\", 'platform_administrator' FROM user_grants",
         "INSERT INTO audit_events (tenant, id, at, actor, action, object_kind, outcome, changes, client) \
          VALUES ('{}', gen_random_uuid(), now(), '{\"kind\":\"system\"}', 'x', 'x', 'success', '[]', '{}')",
+        "INSERT INTO outbox SELECT '{}', gen_random_uuid(), \"user\", channel, made_at, due_at, expires_at, 0, 1, sealed \
+         FROM outbox",
         "INSERT INTO changes (at, tenant, what) VALUES (now(), '{}', 'tenant')",
         "INSERT INTO tenant_settings VALUES ('{}', '{}', 1) ON CONFLICT (tenant) DO UPDATE SET version = 9",
     ] {
@@ -223,6 +228,10 @@ async fn the_platforms_role_reaches_its_named_tables_only() {
         "UPDATE users SET status = 'deactivated'",
         "INSERT INTO user_grants SELECT tenant, \"user\", 'platform_administrator' FROM user_grants",
         "DELETE FROM user_grants",
+        "INSERT INTO outbox SELECT tenant, gen_random_uuid(), \"user\", channel, made_at, due_at, expires_at, 0, 1, sealed \
+         FROM outbox",
+        "UPDATE outbox SET \"user\" = gen_random_uuid()",
+        "UPDATE outbox SET sealed = sealed",
         "DELETE FROM sessions",
         "UPDATE sessions SET \"user\" = gen_random_uuid()",
         "UPDATE sessions SET token_hash = token_hash",

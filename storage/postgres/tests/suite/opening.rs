@@ -44,7 +44,7 @@ async fn several_nodes_that_open_a_new_database_at_once_all_succeed() {
     let rows = place
         .0
         .sql("SELECT count(*) FROM gatelodge.schema_migrations");
-    assert_eq!(rows, "1");
+    assert_eq!(rows, "2");
 }
 
 #[tokio::test]
@@ -481,4 +481,25 @@ async fn who_serves_one_installation_can_do_nothing_in_another_on_the_server() {
     assert!(refused.contains("permission denied"), "{refused}");
     let error = refusal(PostgresConfig::at(url)).await;
     assert_eq!(error.field(), Some("url"), "{error:?}");
+}
+
+/// As the first schema left it, with a row in it: it gets what came later, and the
+/// programs that made it may go on using it, also while they are connected.
+#[tokio::test]
+async fn a_database_of_the_first_schema_is_migrated_and_keeps_its_rows() {
+    let place = Place::new();
+    let two = place.two_addresses();
+    let old = works(two.clone()).await;
+    put(&old, "kept").await.unwrap();
+    let first = "SELECT min_binary = '0.1.0' FROM gatelodge.schema_info";
+    assert_eq!(place.0.sql(first), "t");
+    place.0.sql(
+        "DROP TABLE gatelodge.outbox; DELETE FROM gatelodge.schema_migrations WHERE version > 1",
+    );
+    let new = works(two).await;
+    assert!(has(&new, "kept").await.unwrap());
+    assert_eq!(place.0.sql("SELECT count(*) FROM gatelodge.outbox"), "0");
+    assert_eq!(place.0.sql(first), "t", "old servers go on");
+    put(&old, "later").await.unwrap();
+    assert!(has(&new, "later").await.unwrap());
 }

@@ -80,7 +80,7 @@ async fn several_that_open_a_new_database_at_once_all_succeed() {
     let mut other = place.other_process().await;
     assert_eq!(
         number(&mut other, "SELECT count(*) FROM schema_migrations").await,
-        1
+        2
     );
 }
 
@@ -284,4 +284,28 @@ async fn a_stored_value_that_makes_no_sense_is_named() {
         .await;
         run(&mut other, "DROP TABLE kept").await;
     }
+}
+
+/// As the first schema left it, with a row in it: it gets what came later, and the
+/// programs that made it may go on using it.
+#[tokio::test]
+async fn a_database_of_the_first_schema_is_migrated_and_keeps_its_rows() {
+    let place = Place::new();
+    let storage = place.open().await;
+    put(&storage, "kept", b"1").await.unwrap();
+    storage.close().await;
+    let mut other = place.other_process().await;
+    let first = "SELECT min_binary = '0.1.0' FROM schema_info";
+    assert_eq!(number(&mut other, first).await, 1);
+    run(&mut other, "DROP TABLE outbox").await;
+    run(
+        &mut other,
+        "DELETE FROM schema_migrations WHERE version > 1",
+    )
+    .await;
+    let storage = place.open().await;
+    assert!(has(&storage, "kept").await);
+    let messages = "SELECT count(*) FROM outbox";
+    assert_eq!(number(&mut other, messages).await, 0);
+    assert_eq!(number(&mut other, first).await, 1, "old servers go on");
 }

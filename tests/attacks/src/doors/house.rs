@@ -14,6 +14,7 @@ use gatelodge_core::{
     access::Caller,
     engine::{Progress, Reply, ReplyAnswer, StartFlow, Transport},
     environment::{ManualClock, SeededRandom},
+    messages::Messages,
     model::{ClientFacts, FactorClass, Grant, ProviderId, TenantId, TenantName, UserId, UserName},
     provider::{
         Answer, Context, Description, Entry, Field, FieldKind, Form, Proof, Provider, Registry,
@@ -132,6 +133,7 @@ async fn build() -> Result<(Router, String)> {
         providers,
         settings: config.effective_settings(),
         limits: config.limit_policy(),
+        messages: Messages::none(),
         origin: policy.links_base().parse().expect("an address"),
         session_memory: 1_000,
     })

@@ -200,3 +200,23 @@ async fn a_server_says_in_its_log_where_it_serves_and_that_it_stopped() {
     assert!(log.lines().count() < 10, "{log}");
     assert!(TALKATIVE.contains("debug"));
 }
+
+#[tokio::test]
+async fn mails_lie_in_the_data_folder_until_a_mail_server_is_configured() {
+    let place = Place::new();
+    assert!(place.mails().is_empty());
+    for name in ["ada", "grace"] {
+        let to = format!("{name}@example.com");
+        let said = place.run(&["mail", "test", "--to", &to]).await.succeeded();
+        assert!(said.contains("was taken by the folder"), "{said}");
+    }
+    let mails = place.mails();
+    assert_eq!(mails.len(), 2);
+    assert!(mails[0].contains("To: ada@example.com"), "{}", mails[0]);
+    assert!(mails[1].contains("To: grace@example.com"), "{}", mails[1]);
+    assert!(
+        mails[1].contains("a test of the mail configuration of http://"),
+        "{}",
+        mails[1]
+    );
+}

@@ -1,7 +1,11 @@
 use std::collections::BTreeSet;
 
-use gatelodge_core::provider::{
-    Action, Display, Effect, Field, FieldError, FieldKind, Form, NewRecord, Proof, Role, Step,
+use gatelodge_core::{
+    environment::later,
+    provider::{
+        Action, Display, Effect, Field, FieldError, FieldKind, Form, Message, NewRecord, Proof,
+        Role, Step,
+    },
 };
 
 use super::description::{is_text, is_word};
@@ -101,11 +105,23 @@ pub(crate) async fn effects_are_well_formed(stage: &Stage) {
                 Effect::Put { record } | Effect::Replace { with: record, .. } => {
                     check_record(record, &exchange);
                 }
-                Effect::Send { message } => assert!(
-                    is_word(&message.template, "-_"),
-                    "a template's name is a short word, not `{}`",
-                    message.template
-                ),
+                Effect::Send { message } => {
+                    assert!(
+                        is_word(&message.template, "-_"),
+                        "a template's name is a short word, not `{}`",
+                        message.template
+                    );
+                    assert!(
+                        message.link.iter().all(|link| is_word(&link.purpose, "-_")),
+                        "a link's purpose is a short word"
+                    );
+                    let latest = later(exchange.now, Message::LONGEST);
+                    assert!(
+                        message.expires_at > exchange.now && message.expires_at <= latest,
+                        "a message is worth sending for at most 30 days, not until {}",
+                        message.expires_at
+                    );
+                }
                 Effect::UseUp { .. } | Effect::Remove { .. } => {}
             }
         }

@@ -12,6 +12,7 @@ use gatelodge_core::{
     engine::{Completed, FlowHandle, Progress, StartFlow, Transport},
     environment::{ManualClock, SeededRandom},
     limits::LimitPolicy,
+    messages::Messages,
     model::{
         ClientFacts, EffectiveSettings, FactorClass, ProviderId, TenantName, UserName, UserStatus,
     },
@@ -73,6 +74,7 @@ impl House {
             providers: providers(&fixture, &planted),
             settings: EffectiveSettings::default(),
             limits: LimitPolicy::default(),
+            messages: Messages::none(),
             origin: "https://gatelodge.example".parse().expect("an address"),
             session_memory: 100,
         })

@@ -219,6 +219,7 @@ const MAILED_LINK: &[Shown] = &[
             "no_secret_is_shown_in_debug_or_errors",
         ],
     ),
+    ("sends_what_is_over", &["effects_are_well_formed"]),
     ("waits_for_ever", &["steps_are_well_formed"]),
     (
         "does_not_use_up",

@@ -9,8 +9,8 @@ use gatelodge_core::{
     model::FactorClass,
     provider::{
         Answer, Context, Description, Effect, Entry, Field, FieldKind, Form, Intent, Message,
-        MessageChannel, NewRecord, Proof, Provider, ProviderTable, RecordOwner, Registry, Role,
-        State, Step, Turn, Who,
+        NewRecord, Proof, Provider, ProviderTable, RecordOwner, Registry, Role, State, Step, Turn,
+        Who,
     },
     secret::Secret,
 };
@@ -52,13 +52,9 @@ impl gatelodge_provider_suite::Fixture for Fixture {
     }
 
     fn entry(&self, person: &Person) -> Entry {
-        match person
-            .inbox
-            .last()
-            .and_then(|mail| mail.values.get("token"))
-        {
-            Some(token) => Entry::Link {
-                token: token.clone(),
+        match person.inbox.last().and_then(|mail| mail.link.as_ref()) {
+            Some(link) => Entry::Link {
+                token: link.token.clone(),
             },
             None => Entry::Chosen {},
         }
@@ -98,8 +94,7 @@ impl MailedLink {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let mut values = std::collections::BTreeMap::new();
-        values.insert("token".to_owned(), Secret::new(token.clone()));
+        let linked = Secret::new(token.clone());
         let template = match self.flaw.as_str() {
             "names_the_token_in_the_template" => format!("sign-in {token}"),
             _ => "sign-in".to_owned(),
@@ -119,11 +114,14 @@ impl MailedLink {
             },
         })
         .with_effect(Effect::Send {
-            message: Message {
-                channel: MessageChannel::Mail,
+            message: Message::mail(
                 template,
-                values,
-            },
+                match self.has("sends_what_is_over") {
+                    true => context.now(),
+                    false => later(context.now(), minutes),
+                },
+            )
+            .with_link("sign-in", linked),
         })
     }
 }

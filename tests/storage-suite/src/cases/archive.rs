@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gatelodge_core::{
     ErrorKind,
     model::{Grant, Tenant, TenantId, User},
-    storage::{Mode, Page, Row, RowKey, RowKind, Scope, Snapshot},
+    storage::{Mode, OutboxEntry, Page, Row, RowKey, RowKind, Scope, Snapshot},
 };
 
 use crate::{
@@ -115,6 +115,9 @@ pub(crate) async fn rows_are_what_the_repositories_stored(w: World) {
     let mut records = [&twins.record, &twins.expired].map(|r| Row::Record(r.clone()));
     records.sort_by_key(Row::key);
     assert!(rows(&w, &twins.one, RowKind::Record).await == records);
+    let mut messages = [&twins.message, &twins.expired_message].map(|m| Row::Message(m.clone()));
+    messages.sort_by_key(Row::key);
+    assert!(rows(&w, &twins.one, RowKind::Message).await == messages);
     let mut sessions = [&twins.session, &twins.stale].map(|s| Row::Session(s.clone()));
     sessions.sort_by_key(Row::key);
     assert!(rows(&w, &twins.one, RowKind::Session).await == sessions);
@@ -307,6 +310,10 @@ pub(crate) async fn another_tenants_rows_are_not_there(w: World) {
             RowKey::Id(twins.foreign_record.id.as_uuid()),
         ),
         (
+            RowKind::Message,
+            RowKey::Id(twins.foreign_message.id.as_uuid()),
+        ),
+        (
             RowKind::Session,
             RowKey::Id(twins.foreign_session.id.as_uuid()),
         ),
@@ -350,6 +357,10 @@ pub(crate) async fn a_row_of_another_tenant_is_not_put(w: World) {
         tenant: twins.other.id,
         ..twins.new.session.clone()
     };
+    let message = OutboxEntry {
+        tenant: twins.other.id,
+        ..twins.new.message.clone()
+    };
     let of = |tenant| {
         Row::Event(gatelodge_core::model::AuditEvent {
             tenant,
@@ -358,6 +369,7 @@ pub(crate) async fn a_row_of_another_tenant_is_not_put(w: World) {
     };
     let inside = Scope::Tenant(twins.one.id);
     let wrong = [
+        (inside, Row::Message(message)),
         (inside, Row::Session(session)),
         (inside, of(Some(twins.other.id))),
         (inside, of(None)),

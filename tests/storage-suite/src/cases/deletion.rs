@@ -3,16 +3,17 @@
 use gatelodge_core::{
     ErrorKind,
     model::{AuditEvent, AuditFilter, Grant, Session, Tenant, TenantSettings, User},
-    storage::{Page, Record, Scope},
+    storage::{OutboxEntry, Page, Record, Row, RowKind, Scope},
 };
 
-use crate::{fixtures::provider, world::World};
+use crate::{fixtures::provider, rows::rows, world::World};
 
 /// A tenant with something of every kind in it.
 struct Full {
     tenant: Tenant,
     user: User,
     record: Record,
+    message: OutboxEntry,
     session: Session,
     event: AuditEvent,
 }
@@ -25,6 +26,7 @@ async fn full(w: &World, name: &str) -> Full {
             key: Some(w.make.hash()),
             ..w.make.record(&provider("password"), Some(user.id))
         },
+        message: w.make.message(&tenant, &user),
         session: w.make.session(&tenant, &user),
         event: w.make.audit_event(Some(tenant.id), "user.create"),
         tenant,
@@ -39,6 +41,7 @@ async fn full(w: &World, name: &str) -> Full {
             .set_grant(full.user.id, Grant::PlatformAdministrator, true)
             .await?;
         u.records().create(&full.record).await?;
+        u.outbox().add(&full.message).await?;
         u.sessions().create(&full.session).await?;
         u.audit().append(&full.event).await?;
         let mut settings = TenantSettings::default();
@@ -85,6 +88,9 @@ pub(crate) async fn a_deleted_tenant_takes_its_own_along(w: World) {
         Ok(())
     })
     .await;
+    assert!(rows(&w, &gone.tenant, RowKind::Message).await.is_empty());
+    let left = rows(&w, &stays.tenant, RowKind::Message).await;
+    assert!(left == [Row::Message(stays.message.clone())]);
     w.read(&stays.tenant, async |u| {
         assert_eq!(
             u.users().by_id(stays.user.id).await?,
@@ -182,12 +188,14 @@ pub(crate) async fn a_deleted_user_takes_grants_and_records_along(w: World) {
     let kept = w.make.record(&provider("totp"), Some(bob.id));
     let common = w.make.record(&provider("totp"), None);
     let seed = w.make.record(&provider("totp"), Some(full.user.id));
+    let message = w.make.message(&full.tenant, &bob);
     w.write(&full.tenant, async |u| {
         u.users().create(&bob).await?;
         u.users()
             .set_grant(bob.id, Grant::TenantAdministrator, true)
             .await?;
         u.records().create(&kept).await?;
+        u.outbox().add(&message).await?;
         u.records().create(&common).await?;
         u.records().create(&seed).await
     })
@@ -196,6 +204,11 @@ pub(crate) async fn a_deleted_user_takes_grants_and_records_along(w: World) {
         u.users().delete(full.user.id, full.user.version).await
     })
     .await;
+    let left = rows(&w, &full.tenant, RowKind::Message).await;
+    assert!(
+        left == [Row::Message(message)],
+        "messages go with their user"
+    );
     w.read(&full.tenant, async |u| {
         assert_eq!(u.users().by_id(full.user.id).await?, None);
         assert_eq!(u.users().by_login(&full.user.user_name.key()).await?, None);

@@ -6,7 +6,7 @@ use gatelodge_core::{
         AuditEvent, AuditFilter, EndReason, Grant, Session, SessionEnd, Tenant, TenantId,
         TenantSettings, User,
     },
-    storage::{Mode, Page, Record, Scope, SessionFilter},
+    storage::{Mode, OutboxEntry, Page, Record, Row, RowKind, Scope, SessionFilter},
 };
 
 use crate::{
@@ -291,6 +291,36 @@ pub(crate) async fn another_tenants_records_are_not_there(w: World) {
         })
         .await;
     assert_eq!(removed, 0);
+    twins.assert_unchanged(&w, &before, "another tenant").await;
+}
+
+pub(crate) async fn another_tenants_messages_are_not_there(w: World) {
+    let twins = Twins::stored(&w).await;
+    let mut expected = [&twins.message, &twins.expired_message].map(|m| Row::Message(m.clone()));
+    expected.sort_by_key(Row::key);
+    let own = w
+        .read(&twins.one, async |u| {
+            u.archive().rows(RowKind::Message, None, 9).await
+        })
+        .await;
+    assert!(own == expected, "its own, and no other");
+    let before = twins.picture(&w).await;
+    let theirs = OutboxEntry {
+        tenant: twins.other.id,
+        ..twins.new.message.clone()
+    };
+    let kind = w
+        .refusal(&twins.one, async |u| u.outbox().add(&theirs).await)
+        .await;
+    assert_eq!(kind, ErrorKind::Invalid, "a message of another tenant");
+    let to_theirs = OutboxEntry {
+        user: twins.foreign_user.id,
+        ..twins.new.message.clone()
+    };
+    let kind = w
+        .refusal(&twins.one, async |u| u.outbox().add(&to_theirs).await)
+        .await;
+    assert_eq!(kind, ErrorKind::NotFound, "to another tenant's user");
     twins.assert_unchanged(&w, &before, "another tenant").await;
 }
 

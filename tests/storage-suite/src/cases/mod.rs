@@ -14,6 +14,7 @@ mod installation;
 mod isolation;
 mod limits;
 mod names;
+mod outbox;
 mod races;
 mod records;
 mod session_ends;

@@ -6,12 +6,13 @@ use gatelodge_core::{
         AuditFilter, DisplayName, Email, EndReason, Lock, NameKey, Session, SessionEnd, Tenant,
         TenantName, User, UserName,
     },
-    storage::{LimitState, Page, Record, Scope, StoredFlow},
+    storage::{LimitState, OutboxEntry, Page, Record, Row, RowKind, Scope, StoredFlow},
 };
 use jiff::Timestamp;
 
 use crate::{
     fixtures::{provider, time},
+    rows::rows,
     world::World,
 };
 
@@ -375,6 +376,24 @@ pub(crate) async fn times_of_records_flows_and_counters_come_back_exactly(w: Wor
             Ok(())
         })
         .await;
+    }
+}
+
+pub(crate) async fn times_of_messages_come_back_exactly(w: World) {
+    let acme = w.tenant("acme").await;
+    let ada = w.make.user("ada");
+    w.write(&acme, async |u| u.users().create(&ada).await).await;
+    for now in times() {
+        let message = OutboxEntry {
+            made_at: now,
+            due_at: now,
+            expires_at: now,
+            ..w.make.message(&acme, &ada)
+        };
+        w.write(&acme, async |u| u.outbox().add(&message).await)
+            .await;
+        let stored = rows(&w, &acme, RowKind::Message).await;
+        assert!(stored.contains(&Row::Message(message)), "{now} comes back");
     }
 }
 

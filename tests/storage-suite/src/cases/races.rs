@@ -3,12 +3,13 @@
 use gatelodge_core::{
     Error, ErrorKind,
     model::{Grant, SessionId, Tenant, User},
-    storage::{Mode, Page, Record, Scope, SessionFilter},
+    storage::{Mode, Page, Record, RowKind, Scope, SessionFilter},
 };
 
 use super::sessions::end_now;
 use crate::{
     fixtures::provider,
+    rows::rows,
     world::{World, assert_one_winner, start_both, start_together},
 };
 
@@ -114,6 +115,61 @@ pub(crate) async fn a_record_is_changed_by_one_of_many(w: World) {
         })
         .await;
     assert_one_winner(&results, &[ErrorKind::Conflict]);
+}
+
+pub(crate) async fn a_message_is_claimed_by_one_of_many(w: World) {
+    let acme = w.tenant("acme").await;
+    let ada = w.make.user("ada");
+    let messages: Vec<_> = (0..RACERS).map(|_| w.make.message(&acme, &ada)).collect();
+    w.write(&acme, async |u| {
+        u.users().create(&ada).await?;
+        for message in &messages {
+            u.outbox().add(message).await?;
+        }
+        Ok(())
+    })
+    .await;
+    let (now, until) = (w.make.now(), w.make.at(60_000));
+    let results = w
+        .race(Scope::Platform, RACERS, move |_, u| {
+            Box::pin(async move { u.outbox().claim(now, until, 2).await })
+        })
+        .await;
+    let claimed = results.into_iter().flat_map(Result::unwrap);
+    let mut claimed: Vec<_> = claimed.map(|entry| entry.id).collect();
+    // What another held is left for a later look.
+    let rest = w
+        .write(Scope::Platform, async |u| {
+            u.outbox().claim(now, until, 99).await
+        })
+        .await;
+    claimed.extend(rest.iter().map(|entry| entry.id));
+    claimed.sort_unstable();
+    let mut expected: Vec<_> = messages.iter().map(|message| message.id).collect();
+    expected.sort_unstable();
+    assert_eq!(claimed, expected, "each is claimed once");
+}
+
+pub(crate) async fn a_message_is_settled_by_one_of_many(w: World) {
+    let acme = w.tenant("acme").await;
+    let ada = w.make.user("ada");
+    let message = w.make.message(&acme, &ada);
+    w.write(&acme, async |u| {
+        u.users().create(&ada).await?;
+        u.outbox().add(&message).await
+    })
+    .await;
+    let results = w
+        .race(Scope::Platform, RACERS, move |_, u| {
+            let message = message.clone();
+            Box::pin(async move {
+                u.outbox()
+                    .settle(message.tenant, message.id, message.version)
+                    .await
+            })
+        })
+        .await;
+    assert_one_winner(&results, &[ErrorKind::NotFound, ErrorKind::Conflict]);
 }
 
 pub(crate) async fn a_flow_takes_one_of_many_steps(w: World) {
@@ -454,6 +510,32 @@ pub(crate) async fn no_record_is_left_of_a_user_deleted_meanwhile(w: World) {
             })
             .await;
         assert_eq!(found, None, "round {round}");
+    }
+}
+
+pub(crate) async fn no_message_is_left_of_a_user_deleted_meanwhile(w: World) {
+    let acme = w.tenant("acme").await;
+    for round in 0..8 {
+        let ada = w.make.user("ada");
+        let message = w.make.message(&acme, &ada);
+        w.write(&acme, async |u| u.users().create(&ada).await).await;
+        let (id, version) = (ada.id, ada.version);
+        let results = start_both(
+            round,
+            w.racer(Scope::Tenant(acme.id), move |u| {
+                Box::pin(async move { u.outbox().add(&message).await })
+            }),
+            w.racer(Scope::Tenant(acme.id), move |u| {
+                Box::pin(async move { u.users().delete(id, version).await })
+            }),
+        )
+        .await;
+        results[1].as_ref().unwrap();
+        if let Err(error) = &results[0] {
+            assert_eq!(error.kind(), ErrorKind::NotFound);
+        }
+        let left = rows(&w, &acme, RowKind::Message).await;
+        assert!(left.is_empty(), "round {round}");
     }
 }
 

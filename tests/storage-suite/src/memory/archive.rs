@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Flaw, records, sessions,
+    Flaw, outbox, records, sessions,
     state::{State, View},
     tenants,
     unit::MemoryUnit,
@@ -10,7 +10,7 @@ use super::{
 use async_trait::async_trait;
 use gatelodge_core::{
     Error, Result,
-    model::{AuditEventId, Grant, RecordId, SessionId, TenantId, UserId},
+    model::{AuditEventId, Grant, MessageId, RecordId, SessionId, TenantId, UserId},
     storage::{
         ArchiveRepository, InstallationValue, Page, Record, Row, RowKey, RowKind, Scope, Snapshot,
         UnitOfWork,
@@ -170,9 +170,12 @@ fn all<'a>(state: &'a State, kind: RowKind, view: &'a View) -> Box<dyn Iterator<
             });
             Box::new(events.map(|(_, event)| Row::Event(event.clone())))
         }
-        RowKind::Settings | RowKind::User | RowKind::Grant | RowKind::Record | RowKind::Session => {
-            all_of_tenant(state, kind, view)
-        }
+        RowKind::Settings
+        | RowKind::User
+        | RowKind::Grant
+        | RowKind::Record
+        | RowKind::Message
+        | RowKind::Session => all_of_tenant(state, kind, view),
     }
 }
 
@@ -203,6 +206,10 @@ fn all_of_tenant<'a>(
         RowKind::Record => {
             let records = state.records.iter().filter(|((id, _), _)| view.holds(*id));
             Box::new(records.map(|(_, record)| Row::Record(record.clone())))
+        }
+        RowKind::Message => {
+            let entries = state.outbox.iter().filter(|((id, _), _)| view.holds(*id));
+            Box::new(entries.map(|(_, entry)| Row::Message(entry.clone())))
         }
         _ => {
             let sessions = state.sessions.iter().filter(|((id, _), _)| view.holds(*id));
@@ -262,6 +269,10 @@ fn put_in_tenant(state: &mut State, own: TenantId, row: Row, view: &View) -> Res
             state.grants.insert((own, user, grant));
         }
         Row::Record(record) => records::put(state, own, record, view)?,
+        Row::Message(entry) => {
+            outbox::check_tenant(own, &entry, view)?;
+            outbox::put(state, entry, view)?;
+        }
         Row::Session(session) => {
             if session.tenant != own && !view.has(Flaw::LeaksTenants) {
                 return Err(of_another());
@@ -306,6 +317,10 @@ fn kept(row: &Row, view: &View) -> Row {
             put_version(&mut user.version);
         }
         Row::Record(record) => keep_record(record, view),
+        Row::Message(entry) => {
+            *entry = outbox::kept(entry, view);
+            put_version(&mut entry.version);
+        }
         Row::Session(session) => {
             session.started_at = view.time(session.started_at);
             if view.has(Flaw::PutsNewVersions) {
@@ -366,6 +381,10 @@ fn remove_in_tenant(
         (RowKind::Record, RowKey::Id(id)) => {
             let place = (own, RecordId::from_uuid(*id));
             state.records.remove(&place).is_some()
+        }
+        (RowKind::Message, RowKey::Id(id)) => {
+            let place = (own, MessageId::from_uuid(*id));
+            state.outbox.remove(&place).is_some()
         }
         (RowKind::Session, RowKey::Id(id)) => {
             let place = (own, SessionId::from_uuid(*id));

@@ -66,6 +66,14 @@ flaws! {
     HidesExpired,
     /// What has expired is never removed.
     NeverExpires,
+    /// A message that was claimed can be claimed again at once.
+    ClaimsTwice,
+    /// A message is claimed before it is due and after it has expired.
+    ClaimsAtAnyTime,
+    /// A message that a clock far ahead has made is kept.
+    TrustsAnyClock,
+    /// Messages that became due last are claimed first, and answered unsorted.
+    ClaimsInAnyOrder,
     /// A later end of a session replaces the first.
     EndsAgain,
     /// A timed out session ends when it is found.

@@ -13,6 +13,7 @@ mod flaw;
 mod flows;
 mod installation;
 mod limits;
+mod outbox;
 mod records;
 mod sessions;
 mod side_by_side;

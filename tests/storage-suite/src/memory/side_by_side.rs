@@ -83,6 +83,7 @@ pub(super) fn carried(before: &State, own: &State, committed: &State) -> State {
     carry(&before.settings, &own.settings, &mut onto.settings);
     carry(&before.users, &own.users, &mut onto.users);
     carry(&before.records, &own.records, &mut onto.records);
+    carry(&before.outbox, &own.outbox, &mut onto.outbox);
     carry(&before.flows, &own.flows, &mut onto.flows);
     carry(&before.sessions, &own.sessions, &mut onto.sessions);
     carry(&before.limits, &own.limits, &mut onto.limits);
@@ -158,6 +159,10 @@ pub(super) fn taken_rows(before: &State, after: &State) -> BTreeMap<String, bool
         if let Some(user) = row.user {
             take(format!("key of user {tenant} {user}"), false);
         }
+    });
+    changed(&before.outbox, &after.outbox, |(tenant, id), row, _| {
+        take(format!("message {tenant} {id}"), true);
+        take(format!("key of user {tenant} {}", row.user), false);
     });
     changed(&before.flows, &after.flows, |handle, _, _| {
         take(format!("flow {:?}", handle.as_bytes()), true);

@@ -3,11 +3,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use gatelodge_core::{
     Error, Result,
     model::{
-        AuditEvent, AuditEventId, Grant, Lock, NameKey, RecordId, Session, SessionId, Tenant,
-        TenantId, TenantSettings, User, UserId,
+        AuditEvent, AuditEventId, Grant, Lock, MessageId, NameKey, RecordId, Session, SessionId,
+        Tenant, TenantId, TenantSettings, User, UserId,
     },
     secret::TokenHash,
-    storage::{InstallationValue, LimitState, Page, Record, Scope, StoredFlow},
+    storage::{InstallationValue, LimitState, OutboxEntry, Page, Record, Scope, StoredFlow},
 };
 use jiff::Timestamp;
 
@@ -21,6 +21,7 @@ pub(super) struct State {
     pub(super) users: BTreeMap<(TenantId, UserId), Named<User>>,
     pub(super) grants: BTreeSet<(TenantId, UserId, Grant)>,
     pub(super) records: BTreeMap<(TenantId, RecordId), Record>,
+    pub(super) outbox: BTreeMap<(TenantId, MessageId), OutboxEntry>,
     pub(super) flows: BTreeMap<TokenHash, StoredFlow>,
     pub(super) sessions: BTreeMap<(TenantId, SessionId), Session>,
     pub(super) limits: BTreeMap<TokenHash, LimitState>,

@@ -302,5 +302,6 @@ fn remove_content(state: &mut State, id: TenantId, view: &View) {
         state.users.retain(|(tenant, _), _| *tenant != id);
         state.grants.retain(|(tenant, _, _)| *tenant != id);
         state.records.retain(|(tenant, _), _| *tenant != id);
+        state.outbox.retain(|(tenant, _), _| *tenant != id);
     }
 }

@@ -6,8 +6,8 @@ use gatelodge_core::{
     model::TenantId,
     storage::{
         ArchiveRepository, AuditRepository, Change, FlowRepository, InstallationRepository,
-        LimitRepository, Mode, RecordRepository, Scope, SessionRepository, TenantRepository,
-        UnitOfWork, UserRepository,
+        LimitRepository, Mode, OutboxRepository, RecordRepository, Scope, SessionRepository,
+        TenantRepository, UnitOfWork, UserRepository,
     },
 };
 use tokio::sync::OwnedMutexGuard;
@@ -227,6 +227,10 @@ impl UnitOfWork for MemoryUnit {
     }
 
     fn records(&mut self) -> &mut dyn RecordRepository {
+        self
+    }
+
+    fn outbox(&mut self) -> &mut dyn OutboxRepository {
         self
     }
 

@@ -281,5 +281,8 @@ fn remove_content(state: &mut State, (own, user): (TenantId, UserId), view: &Vie
         state
             .records
             .retain(|(tenant, _), record| *tenant != own || record.user != Some(user));
+        state
+            .outbox
+            .retain(|(tenant, _), entry| *tenant != own || entry.user != user);
     }
 }
