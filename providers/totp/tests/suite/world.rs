@@ -194,6 +194,7 @@ fn facts(tenant: TenantFacts, subject: Subject, now: Timestamp) -> Facts {
         rp_id: "login.teaparty.example".to_owned(),
         callback: None,
         oauth_state: None,
+        channels: Vec::new(),
         locale: "en".to_owned(),
         client: ClientFacts::default(),
     }
