@@ -1,7 +1,7 @@
 //! Messages to people: mails and text messages that are sent once what they
 //! speak of is committed.
 //!
-//! 1. What a provider asks for with [`Effect::Send`](crate::provider::Effect::Send)
+//! 1. What a provider asks for with [`Effect::Send`]
 //!    becomes an entry of the outbox, in the unit of work that writes everything
 //!    else. It goes to the address that is stored for the user at that moment,
 //!    never to one that somebody typed. Address, link, code and values are sealed.
