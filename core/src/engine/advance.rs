@@ -16,7 +16,6 @@ use crate::{
     Error, ErrorKind, Result,
     access::{Caller, Principal},
     limits::Lanes,
-    messages,
     model::{ClientFacts, EndReason, Factor, SessionEnd, Tenant, TenantId, User, UserId},
     platform::{AuditEventExt, obstacle_below, sign_in_obstacle},
     provider::{Effect, Proof, Who},
@@ -180,10 +179,9 @@ impl Attempt<'_> {
         }
         // What is noted in the flow counts only if all of it is stored.
         let before = self.found.clone();
-        let sends = messages::sends(&effects);
         let mut unit = self.platform.write(Scope::Tenant(tenant_id)).await?;
         let written = self
-            .write_in(unit.as_mut(), (tenant_id, user_id), write, effects)
+            .write_in(unit.as_mut(), (tenant_id, user_id), write, &effects)
             .await;
         let stored = match written {
             Ok(Written::Refuse(reason)) => {
@@ -211,8 +209,8 @@ impl Attempt<'_> {
                 .await
                 .map(|()| written),
         };
-        if sends && stored.is_ok() {
-            self.platform.wake_sender();
+        if stored.is_ok() {
+            self.platform.wake_sender_after(&effects);
         }
         match stored {
             Ok(Written::Complete(completed)) => Ok(Progress::Complete(completed)),
@@ -238,7 +236,7 @@ impl Attempt<'_> {
         unit: &mut dyn UnitOfWork,
         (tenant_id, user_id): (TenantId, UserId),
         write: Write,
-        effects: Vec<Effect>,
+        effects: &[Effect],
     ) -> Result<Written> {
         // Held before anything is decided: a lock or a deletion comes before this
         // sign-in, or ends what it began.
@@ -272,7 +270,7 @@ impl Attempt<'_> {
             return Ok(Written::Refuse("session_over"));
         }
         let place = (tenant_id, Some(user_id));
-        match apply_effects(self.platform, unit, &self.configured.id, place, &effects).await {
+        match apply_effects(self.platform, unit, &self.configured.id, place, effects).await {
             Err(error) if is_lost_effect(&error) => return Ok(Written::Lost),
             other => other?,
         }

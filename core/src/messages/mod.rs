@@ -1,9 +1,8 @@
 //! Messages to people: mails and text messages that are sent once what they
 //! speak of is committed.
 //!
-//! 1. What a provider asks for with [`Effect::Send`]
-//!    becomes an entry of the outbox, in the unit of work that writes everything
-//!    else. It goes to the address that is stored for the user at that moment,
+//! 1. What a provider asks for with [`Effect::Send`] becomes an entry of the
+//!    outbox, in the unit of work that writes everything else. It goes to the address that is stored for the user at that moment,
 //!    never to one that somebody typed. Address, link, code and values are sealed.
 //!    Services of core write theirs the same way, in their own unit of work.
 //! 2. [`Platform::deliver`] claims an entry, opens it, has it [rendered](Render),
@@ -27,7 +26,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-pub(crate) use write::{add, sends};
+pub(crate) use write::add;
 
 use crate::{
     Platform, Result,
@@ -220,7 +219,7 @@ impl Platform {
     /// Lets one who waits for a message look, once these effects are committed and
     /// if they sent any.
     pub(crate) fn wake_sender_after(&self, effects: &[Effect]) {
-        if sends(effects) {
+        if write::sends(effects) {
             self.wake_sender();
         }
     }

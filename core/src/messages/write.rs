@@ -15,7 +15,7 @@ use crate::{
 const MAX_LETTER: usize = 60 * 1024;
 
 /// Whether any of the effects sends a message.
-pub(crate) fn sends(effects: &[Effect]) -> bool {
+pub(super) fn sends(effects: &[Effect]) -> bool {
     effects
         .iter()
         .any(|effect| matches!(effect, Effect::Send { .. }))

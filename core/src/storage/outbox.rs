@@ -33,7 +33,7 @@ pub struct OutboxEntry {
     pub tries: i64,
     /// Rises with every change.
     pub version: i64,
-    /// Address, template and values, sealed, at most 64 KiB.
+    /// Address, template, link, code and values, sealed, at most 64 KiB.
     #[serde(with = "base64_bytes")]
     pub sealed: Vec<u8>,
 }

@@ -51,7 +51,6 @@ pub(crate) fn messages(
         messages = messages.sent_by(mail_sender(loaded, kind)?);
     }
     if hook {
-        install_crypto();
         let sender = HookSender::new(&config.sms);
         let sender = sender.map_err(|words| loaded.error("sms.url", words))?;
         if let Some(sender) = sender {
@@ -78,7 +77,6 @@ fn mail_sender(loaded: &Loaded, kind: MailKind) -> Result<Arc<dyn Sender>, Start
 /// # Errors
 /// What is wrong with the configuration.
 pub(crate) fn smtp_sender(loaded: &Loaded) -> Result<SmtpSender, StartError> {
-    install_crypto();
     let sender = SmtpSender::new(&loaded.config.mail, mailbox(loaded)?);
     Ok(sender.map_err(|words| loaded.error("mail.ca_file", words))?)
 }
@@ -93,10 +91,4 @@ pub(crate) fn mailbox(loaded: &Loaded) -> Result<Mailbox, StartError> {
         let words = "must be one address such as `Example Ltd <id@example.org>`";
         loaded.error("mail.sender", words).into()
     })
-}
-
-/// TLS needs to know by whom to calculate; another part of the program may have
-/// said so already, and it is the same.
-fn install_crypto() {
-    let _known = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }

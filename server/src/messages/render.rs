@@ -22,7 +22,6 @@ const MAX_VALUE: usize = 2_000;
 pub(crate) struct MessageRenderer {
     templates: Templates,
     texts: Arc<Texts>,
-    brand_name: String,
     /// Without a slash at the end.
     origin: String,
 }
@@ -37,7 +36,6 @@ impl MessageRenderer {
         Ok(Self {
             templates: Templates::load_messages(options, texts.clone())?,
             texts,
-            brand_name: options.brand_name.clone(),
             origin,
         })
     }
@@ -49,7 +47,6 @@ impl MessageRenderer {
     pub(crate) fn test_mail(&self, now: Timestamp) -> Result<Rendered> {
         let values = BTreeMap::from([
             ("lang".to_owned(), "en".to_owned()),
-            ("tenant".to_owned(), self.brand_name.clone()),
             ("origin".to_owned(), self.origin.clone()),
             ("at".to_owned(), self.moment(now)?),
         ]);

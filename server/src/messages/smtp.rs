@@ -16,6 +16,7 @@ use lettre::{
         client::{Certificate, Tls, TlsParameters},
     },
 };
+use rustls::CertificateError;
 use tokio::{sync::OnceCell, time::timeout};
 
 use super::{
@@ -213,6 +214,9 @@ impl Failed {
             Self::NoMail(_) | Self::TooSlow => return words,
             Self::Tls(error) | Self::Server(error) => error,
         };
+        if let Some(wrong) = encryption_failed(error).and_then(certificate_words) {
+            return format!("{words}: {wrong}");
+        }
         // Each error tells those below it too: the last one tells it once.
         let last = causes(error).last();
         last.map_or(words.clone(), |cause| format!("{words}: {cause}"))
@@ -244,12 +248,33 @@ fn causes(error: &SmtpError) -> impl Iterator<Item = &(dyn std::error::Error + '
 
 /// Whether it was the encryption that failed: lettre counts that as no connection.
 fn is_insecure(error: &SmtpError) -> bool {
-    let is_rustls = |cause: &(dyn std::error::Error + 'static)| {
+    error.is_tls() || encryption_failed(error).is_some()
+}
+
+/// What failed of the encryption, if that was it.
+fn encryption_failed(error: &SmtpError) -> Option<&rustls::Error> {
+    causes(error).find_map(|cause| {
         // An input error does not name what it carries as its source.
-        let carried = cause
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        carried.is_some_and(|carried| carried.is::<rustls::Error>())
+        let carried = cause.downcast_ref::<io::Error>()?.get_ref()?;
+        carried.downcast_ref()
+    })
+}
+
+/// What is wrong with a certificate that people make or buy, and what helps.
+fn certificate_words(error: &rustls::Error) -> Option<&'static str> {
+    let rustls::Error::InvalidCertificate(wrong) = error else {
+        return None;
     };
-    error.is_tls() || causes(error).any(is_rustls)
+    match wrong {
+        CertificateError::UnknownIssuer => Some(
+            "its certificate is signed by nobody that this machine trusts; name the authority's \
+             own certificate in `mail.ca_file`",
+        ),
+        // The checker's own error has no type here, only its name.
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => Some(
+            "its certificate says that it is an authority's; let that authority sign one for the \
+             mail server, and name the authority's in `mail.ca_file`",
+        ),
+        _ => None,
+    }
 }

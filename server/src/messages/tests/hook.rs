@@ -58,7 +58,6 @@ async fn start() -> (Hook, SocketAddr) {
 }
 
 fn sender(place: SocketAddr) -> HookSender {
-    super::super::install_crypto();
     let config = SmsConfig {
         url: Some(format!("http://{place}/send")),
         secret: Some(Secret::from("hook secret".to_owned())),

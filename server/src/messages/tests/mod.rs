@@ -50,6 +50,5 @@ fn config(port: u16, tls: MailTls) -> MailConfig {
 }
 
 fn smtp(config: &MailConfig) -> SmtpSender {
-    super::install_crypto();
     SmtpSender::new(config, sender()).unwrap()
 }

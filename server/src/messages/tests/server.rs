@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair};
 use rustls::{
     ServerConfig,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
@@ -299,15 +300,30 @@ pub(super) struct Certificate {
 
 /// A certificate for a host name.
 pub(super) fn certificate(name: &str) -> Certificate {
-    super::super::install_crypto();
-    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    signed_by_itself(CertificateParams::new([name.to_owned()]).unwrap())
+}
+
+/// The certificate of an authority that is for a host name, too: what most people
+/// get who make one by themselves.
+pub(super) fn authority(name: &str) -> Certificate {
+    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let mut who = DistinguishedName::new();
+    who.push(DnType::CommonName, "an authority");
+    params.distinguished_name = who;
+    signed_by_itself(params)
+}
+
+fn signed_by_itself(params: CertificateParams) -> Certificate {
+    let key = KeyPair::generate().unwrap();
+    let made = params.self_signed(&key).unwrap();
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
     let config = ServerConfig::builder()
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], PrivateKeyDer::from(key))
+        .with_single_cert(vec![made.der().clone()], PrivateKeyDer::from(key))
         .unwrap();
     Certificate {
-        pem: made.cert.pem(),
+        pem: made.pem(),
         config: Arc::new(config),
     }
 }

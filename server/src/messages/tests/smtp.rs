@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{
     super::{FolderSender, mail::compose},
     CANARY, config, outgoing, sender,
-    server::{Certificate, Encryption, MailServer, Manner, certificate},
+    server::{Certificate, Encryption, MailServer, Manner, authority, certificate},
     smtp,
 };
 use crate::config::{MailConfig, MailTls, Secret};
@@ -122,6 +122,27 @@ async fn s48_a_mail_server_with_a_wrong_certificate_gets_nothing() {
                 assert!(!heard.contains(said), "{tls:?}: {heard}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn whoever_tries_the_mail_server_out_learns_what_is_wrong_with_its_certificate() {
+    let (good, authority) = (certificate("localhost"), authority("localhost"));
+    for (shown, trusted, said) in [
+        (
+            &good,
+            &authority,
+            "signed by nobody that this machine trusts",
+        ),
+        (&authority, &authority, "says that it is an authority's"),
+    ] {
+        let server = MailServer::start(Encryption::Tls(shown.config.clone())).await;
+        let (config, _folder) = trusting(config(server.port, MailTls::Tls), trusted);
+        let mail = outgoing("ada@example.com");
+        let failed = smtp(&config).hand_over(&mail).await.unwrap_err();
+        let details = failed.details();
+        assert!(details.contains(said), "{details}");
+        assert!(details.contains("`mail.ca_file`"), "{details}");
     }
 }
 

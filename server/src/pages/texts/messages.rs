@@ -89,6 +89,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "mail.device_stolen.otherwise",
         "Sign in again. If you do not know how this came about, change your password, and tell somebody who looks after {tenant}.",
     ),
+    (
+        "mail.test.footer",
+        "This mail was sent by {brand}. Nobody reads answers to it.",
+    ),
     ("mail.test.subject", "A test mail of {brand}"),
     (
         "mail.test.text",
