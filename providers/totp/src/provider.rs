@@ -105,7 +105,12 @@ impl TotpProvider {
         Ok(effects)
     }
 
-    fn set_up_form(&self, facts: &Facts, authenticator: &Authenticator) -> Result<Form> {
+    fn set_up_form(
+        &self,
+        facts: &Facts,
+        authenticator: &Authenticator,
+        has_others: bool,
+    ) -> Result<Form> {
         let tenant = facts.tenant.as_ref();
         let named = self.config.issuer.as_deref();
         let issuer = named.or(tenant.map(|tenant| tenant.display_name.as_str()));
@@ -130,8 +135,15 @@ impl TotpProvider {
              itself."
                 .to_owned(),
         );
+        let mut message = "Add this account to an authenticator app.".to_owned();
+        if has_others {
+            message.push_str(
+                " What you have set up before goes on working; if it is lost, ask an \
+                 administrator to remove it.",
+            );
+        }
         Ok(Form {
-            message: Some("Add this account to an authenticator app.".to_owned()),
+            message: Some(message),
             display: vec![
                 Display::Qr {
                     label: "Scan this QR code with the app".to_owned(),
@@ -223,7 +235,7 @@ impl Enrolment for TotpProvider {
         }
         let seed = Zeroizing::new(context.random::<SEED_BYTES>());
         let authenticator = authenticator(&self.config, seed.as_slice())?;
-        let form = self.set_up_form(context.facts, &authenticator)?;
+        let form = self.set_up_form(context.facts, &authenticator, !records.is_empty())?;
         let state = [SETTING, seed.as_slice()].concat();
         Ok(Turn::prompt(form).with_state(State(state)))
     }

@@ -9,7 +9,7 @@ use gatelodge_core::{
     ErrorKind,
     model::{ProviderId, RecordId},
     provider::{
-        Answer, Display, Effect, Entry, FieldKind, Provider, Registry, Role, Step, Turn, Who,
+        Answer, Display, Effect, Entry, FieldKind, Form, Provider, Registry, Role, Step, Turn, Who,
     },
 };
 use gatelodge_provider_totp::register;
@@ -199,6 +199,16 @@ async fn each_of_several_apps_confirms_and_keeps_its_own_steps() {
     let listed = provider.enrolment().unwrap().list(&world.context()).await;
     let labels: Vec<_> = listed.unwrap().into_iter().map(|c| c.label).collect();
     assert_eq!(labels, ["Phone", "Tablet"]);
+}
+
+#[tokio::test]
+async fn whoever_sets_another_app_up_is_told_that_the_first_goes_on_working() {
+    let provider = provider();
+    let mut world = World::new();
+    let says = |form: Form| form.message.unwrap().contains("goes on working");
+    assert!(!says(world.begin_enrolment(&provider).await.0));
+    world.enrolled(&provider, "Phone").await;
+    assert!(says(world.begin_enrolment(&provider).await.0));
 }
 
 /// A code that is right for two apps by chance is spent with both.
