@@ -13,17 +13,22 @@ fn installation(mail: &str) -> (Installation, String) {
     (installation, file.display().to_string())
 }
 
-#[test]
-fn a_test_mail_lands_in_the_folder_for_mails() {
-    let (installation, config) = installation("kind = \"file\"\nfolder = \"sent\"");
-    let arguments = [
+/// The arguments that send a test mail.
+fn test_mail(config: &str) -> [&str; 6] {
+    [
         "mail",
         "test",
         "--to",
         "ada@example.com",
         "--config",
-        &config,
-    ];
+        config,
+    ]
+}
+
+#[test]
+fn a_test_mail_lands_in_the_folder_for_mails() {
+    let (installation, config) = installation("kind = \"file\"\nfolder = \"sent\"");
+    let arguments = test_mail(&config);
     let answer = installation.run(&arguments).done();
     assert!(
         answer.contains("The mail to ada@example.com was taken by"),
@@ -43,14 +48,7 @@ fn a_test_mail_lands_in_the_folder_for_mails() {
 #[test]
 fn a_test_mail_is_printed_where_mails_are() {
     let (installation, config) = installation("kind = \"console\"");
-    let arguments = [
-        "mail",
-        "test",
-        "--to",
-        "ada@example.com",
-        "--config",
-        &config,
-    ];
+    let arguments = test_mail(&config);
     let answer = installation.run(&arguments).done();
     assert!(
         answer.contains("This is a test of the mail configuration"),
@@ -65,14 +63,7 @@ fn a_mail_server_that_is_not_there_is_told() {
     drop(free);
     let mail = format!("host = \"127.0.0.1\"\nport = {port}\ntls = \"none\"");
     let (installation, config) = installation(&mail);
-    let arguments = [
-        "mail",
-        "test",
-        "--to",
-        "ada@example.com",
-        "--config",
-        &config,
-    ];
+    let arguments = test_mail(&config);
     let message = installation.run(&arguments).refused(1);
     let place = format!("127.0.0.1:{port} did not take the mail");
     assert!(message.contains(&place), "{message}");
@@ -96,14 +87,7 @@ fn where_no_mail_is_sent_there_is_nothing_to_try() {
         "[server]\norigin = \"https://id.example.org\"\ntrusted_proxies = [\"127.0.0.1/32\"]\n";
     fs::write(&file, server).unwrap();
     let config = file.display().to_string();
-    let arguments = [
-        "mail",
-        "test",
-        "--to",
-        "ada@example.com",
-        "--config",
-        &config,
-    ];
+    let arguments = test_mail(&config);
     let message = installation.run(&arguments).refused(1);
     let words = "no mail is sent: set `mail.host` and `mail.sender`, or `mail.kind`";
     assert!(message.contains(words), "{message}");

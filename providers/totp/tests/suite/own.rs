@@ -204,7 +204,7 @@ async fn each_of_several_apps_confirms_and_keeps_its_own_steps() {
 #[tokio::test]
 async fn whoever_sets_another_app_up_is_told_that_the_first_goes_on_working() {
     let provider = provider();
-    let mut world = World::new();
+    let world = World::new();
     let says = |form: Form| form.message.unwrap().contains("goes on working");
     assert!(!says(world.begin_enrolment(&provider).await.0));
     world.enrolled(&provider, "Phone").await;
