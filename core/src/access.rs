@@ -184,6 +184,11 @@ pub mod action {
     pub const USER_LOCK: &str = "user.lock";
     /// Remove a second factor of a user.
     pub const USER_REMOVE_FACTOR: &str = "user.remove_factor";
+    /// Send a user a link, to set the account up or to get back into it.
+    pub const USER_SEND_LINK: &str = "user.send_link";
+    /// Make a link for a user and see it: whoever has it can act as the user, so
+    /// only whoever runs the platform may.
+    pub const USER_MAKE_LINK: &str = "user.make_link";
     /// Give and take grants.
     pub const USER_GRANT: &str = "user.grant";
     /// List sessions of others.
@@ -270,6 +275,7 @@ fn is_for_tenant_administrators(action: &str) -> bool {
             | action::USER_DELETE
             | action::USER_LOCK
             | action::USER_REMOVE_FACTOR
+            | action::USER_SEND_LINK
             | action::USER_GRANT
             | action::SESSION_LIST
             | action::SESSION_END

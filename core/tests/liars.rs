@@ -225,6 +225,7 @@ async fn a_step_with_a_lost_effect_is_not_taken() {
 async fn refusals_of_a_slow_provider_are_held_back_alike() {
     let (world, acme, _) = told(|_| Liar {
         description: Description {
+            links: Vec::new(),
             refusal_floor_ms: 700,
             ..describe("liar")
         },

@@ -6,34 +6,50 @@ use gatelodge_core::{
     ErrorKind, Result,
     engine::{Progress, ReplyAnswer, StartFlow},
     model::Tenant,
+    provider::LinkPurpose,
     secret::Secret,
 };
 
 use crate::{
     providers::Link,
-    support::{Browser, World, kind, provider, refused, sign_in_at},
+    support::{Browser, World, kind, refused, sign_in_at},
 };
 
 const TOKEN: &str = "a token that nobody guesses";
 
 async fn world_with(scope: Option<&str>) -> (World, Tenant, gatelodge_core::model::User) {
+    let (world, acme, ada) = world_without(scope).await;
+    let mut enrolling = enrolling(&world, &acme).await;
+    keep(&world, &mut enrolling).await;
+    (world, acme, ada)
+}
+
+async fn world_without(scope: Option<&str>) -> (World, Tenant, gatelodge_core::model::User) {
     let link = Arc::new(Link {
         scope: scope.map(str::to_owned),
     });
     let world = World::with(|plan| plan.more = vec![("link", link)]).await;
     let acme = world.tenant("acme").await;
     let ada = world.user(&acme, "ada", "ada's word").await;
-    let browser = world.signed_in(&acme, "ada", "ada's word").await;
-    let mut enrolling = browser.enrolling(&world, "link").await;
-    enrolling.word(&world, "ada", "ada's word").await.unwrap();
-    let kept = enrolling.fill(&world, "link", &[("token", TOKEN)]).await;
-    kept.unwrap();
     (world, acme, ada)
+}
+
+/// Ada about to have a link made, by her word so far.
+async fn enrolling(world: &World, acme: &Tenant) -> Browser {
+    let browser = world.signed_in(acme, "ada", "ada's word").await;
+    let mut enrolling = browser.enrolling(world, "link").await;
+    enrolling.word(world, "ada", "ada's word").await.unwrap();
+    enrolling
+}
+
+async fn keep(world: &World, enrolling: &mut Browser) {
+    let kept = enrolling.fill(world, "link", &[("token", TOKEN)]).await;
+    kept.unwrap();
 }
 
 async fn follow(world: &World, tenant: &Tenant, token: &str) -> Result<Browser> {
     let start = StartFlow {
-        link: Some((provider("link"), Secret::new(token))),
+        link: Some((LinkPurpose::SignIn, Secret::new(token))),
         ..sign_in_at(tenant)
     };
     Browser::start(world, start).await
@@ -71,7 +87,7 @@ async fn a_wrong_link_and_another_tenants_lead_nowhere() {
         ErrorKind::NotFound
     );
     let start = StartFlow {
-        link: Some((provider("made-up"), Secret::new(TOKEN))),
+        link: Some((LinkPurpose::Reset, Secret::new(TOKEN))),
         ..sign_in_at(&acme)
     };
     assert_eq!(
@@ -133,8 +149,12 @@ async fn a_links_purpose_limits_the_session() {
 /// S12: a link is one factor, too.
 #[tokio::test]
 async fn s12_a_link_does_not_replace_the_second_factor() {
-    let (world, acme, _) = world_with(None).await;
-    world.enrol_code(&acme, "ada", "ada's word", "123456").await;
+    let (world, acme, _) = world_without(None).await;
+    let set_up = world.enrol_code(&acme, "ada", "ada's word", "123456").await;
+    let mut enrolling = set_up.enrolling(&world, "link").await;
+    enrolling.word(&world, "ada", "ada's word").await.unwrap();
+    enrolling.code(&world, "123456").await.unwrap();
+    keep(&world, &mut enrolling).await;
     let mut browser = follow(&world, &acme, TOKEN).await.unwrap();
     confirm(&world, &mut browser).await.unwrap();
     assert!(browser.token().is_none());

@@ -9,7 +9,7 @@ use gatelodge_core::{
     environment::{earlier, later},
     messages::{CLAIM, Delivery, SendError},
     model::{AuditEvent, Email, Outcome, Tenant, User, UserStatus},
-    provider::MessageChannel,
+    provider::{LinkPurpose, MessageChannel},
     service::DeleteTenant,
     storage::{Mode, OutboxEntry, Row, RowKind, Scope, Storage},
 };
@@ -113,7 +113,7 @@ impl Scene {
 
 fn notice() -> Mailer {
     Mailer {
-        template: "password_changed",
+        template: "credential_changed",
         is_notice: true,
         ..Mailer::default()
     }
@@ -273,40 +273,27 @@ async fn a_notice_is_left_out_where_nothing_sends_it() {
 #[tokio::test]
 async fn a_link_is_carried_by_its_purpose_and_token() {
     let mailer = Mailer {
-        link: Some(("magic-link", "abc-DEF_123.~")),
+        link: Some((LinkPurpose::SignIn, "abc-DEF_123.~")),
         ..Mailer::default()
     };
     let scene = Scene::with(mailer).await;
     scene.ask("ada").await.unwrap();
     assert_eq!(scene.try_one().await, Some(Delivery::Sent));
-    let text = format!("code={CODE} magic-link=abc-DEF_123.~");
+    let text = format!("code={CODE} sign-in=abc-DEF_123.~");
     assert_eq!(scene.post.sent()[0].rendered.text.expose(), text);
 }
 
 #[tokio::test]
 async fn s07_a_message_cannot_say_where_its_link_leads() {
     let long: &'static str = "a".repeat(1_025).leak();
-    for link in [
-        ("reset", ""),
-        ("reset", "a&b"),
-        ("reset", "a#b"),
-        ("reset", "a%2eb"),
-        ("reset", "a b"),
-        ("reset", "a\r\nb"),
-        ("reset", "ä"),
-        ("reset", long),
-        ("", "a"),
-        ("Reset", "a"),
-        ("../sign-in", "a"),
-        ("reset?x=", "a"),
-    ] {
+    for token in ["", "a&b", "a#b", "a%2eb", "a b", "a\r\nb", "ä", long] {
         let mailer = Mailer {
-            link: Some(link),
+            link: Some((LinkPurpose::Reset, token)),
             ..Mailer::default()
         };
         let scene = Scene::with(mailer).await;
         let refused = kind(scene.ask("ada").await);
-        assert_eq!(refused, gatelodge_core::ErrorKind::Internal, "{link:?}");
+        assert_eq!(refused, gatelodge_core::ErrorKind::Internal, "{token}");
         assert!(scene.outbox().await.is_empty());
     }
     for name in ["link", "code", "Link", ""] {

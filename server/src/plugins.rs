@@ -11,10 +11,25 @@ use crate::{
     config::{Config, StorageConfig, StorageUrl},
 };
 
+/// The providers there are when none is configured, in this order: all that work
+/// without a setting and were built in.
+pub(crate) const DEFAULT_KINDS: &[&str] = &[
+    #[cfg(feature = "password")]
+    "password",
+    #[cfg(feature = "one-time-token")]
+    "one-time-token",
+    #[cfg(feature = "totp")]
+    "totp",
+    #[cfg(feature = "recovery-code")]
+    "recovery-code",
+];
+
 /// Every kind of provider that was built in.
 fn kinds() -> Registry {
     #[allow(unused_mut, reason = "a build without any provider changes nothing")]
     let mut registry = Registry::new();
+    #[cfg(feature = "one-time-token")]
+    gatelodge_provider_one_time_token::register(&mut registry);
     #[cfg(feature = "password")]
     gatelodge_provider_password::register(&mut registry);
     #[cfg(feature = "recovery-code")]

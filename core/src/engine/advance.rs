@@ -3,42 +3,61 @@
 //! event written, all in one transaction.
 
 use super::{
-    Claimed, Completed, Progress, Reply, ReplyAnswer, SignIn,
-    answer::{Attempt, error},
+    Claimed, Completed, Progress,
+    answer::Attempt,
     device,
-    flow::{self, Candidate, FlowProof, FlowTenant, Found, Phase},
+    flow::{self, FlowProof, FlowTenant, Phase},
     outstanding::{Next, changeable, outstanding},
     sign_up::name_taken,
-    start::{ensure_open, ensure_registration},
-    view::{TENANT, view},
+    start::{ensure_open, ensure_registration, local_path},
+    view::view,
 };
 use crate::{
     Error, ErrorKind, Result,
     access::{Caller, Principal},
     limits::Lanes,
-    model::{ClientFacts, EndReason, Factor, SessionEnd, Tenant, TenantId, User, UserId},
-    platform::{AuditEventExt, obstacle_below, sign_in_obstacle},
-    provider::{Effect, Proof, Who},
-    service::{NewSession, apply_effects, end_sessions, is_lost_effect, start_session},
+    messages,
+    model::{EndReason, Factor, SessionEnd, Tenant, TenantId, User, UserId},
+    platform::{AuditEventExt, obstacle_below},
+    provider::{Effect, Proof, Purpose, Who},
+    service::{
+        NewSession, apply_effects, end_sessions, forget_links, is_lost_effect, start_session,
+    },
     storage::{Change, Changed, Scope, SessionFilter, UnitOfWork},
 };
 
 /// What is to be written for a proof or a set-up.
 pub(super) enum Write {
-    /// Somebody proved who they are, for a purpose perhaps, under a credential
-    /// epoch.
-    Proof(Factor, Option<String>, i64),
+    /// Somebody proved who they are.
+    Proof(Box<Proven>),
     /// A credential was set up.
     SetUp,
     /// An account was made, and a credential set up with it.
     NewAccount(Box<User>, Factor),
 }
 
+/// A proof of one user.
+pub(super) struct Proven {
+    pub(super) factor: Factor,
+    /// The credential epoch that it was given under.
+    pub(super) epoch: i64,
+    pub(super) scope: Option<String>,
+    pub(super) purpose: Purpose,
+    pub(super) mailbox: Option<String>,
+    pub(super) return_to: Option<String>,
+}
+
+impl Proven {
+    fn under(self, epoch: i64) -> Write {
+        Write::Proof(Box::new(Self { epoch, ..self }))
+    }
+}
+
 impl Write {
     /// The credential epoch that it relies on.
     fn epoch(&self) -> Option<i64> {
         match self {
-            Self::Proof(_, _, epoch) => Some(*epoch),
+            Self::Proof(proven) => Some(proven.epoch),
             Self::SetUp | Self::NewAccount(..) => None,
         }
     }
@@ -48,18 +67,27 @@ impl Attempt<'_> {
     /// A provider says who it is.
     pub(crate) async fn prove(self, proof: Proof, effects: Vec<Effect>) -> Result<Progress> {
         let factor = self.factor(&proof);
+        let bound = proof.purpose != Purpose::SignIn || proof.mailbox.is_some();
+        let proven = Proven {
+            factor,
+            epoch: 0,
+            scope: proof.scope,
+            purpose: proof.purpose,
+            mailbox: proof.mailbox,
+            return_to: proof.return_to,
+        };
         match proof.who {
             Who::Subject { user } => match &self.claimed {
                 Claimed::User(found) if found.1.id == user => {
                     let place = (found.0.id, user);
                     let epoch = found.1.credential_epoch;
-                    self.write(place, Write::Proof(factor, proof.scope, epoch), effects)
-                        .await
+                    self.write(place, proven.under(epoch), effects).await
                 }
                 _ => self.refuse("not_the_subject").await,
             },
             Who::Candidates { users } => {
-                if !self.configured.description.finds_tenant || users.len() > 100 {
+                let finds = self.configured.description.finds_tenant || self.found.flow.linked;
+                if !finds || users.len() > 100 {
                     return self.refuse("candidates_not_allowed").await;
                 }
                 let allowed = self.allowed(users).await?;
@@ -67,11 +95,14 @@ impl Attempt<'_> {
                     [] => self.refuse("no_account").await,
                     [one] => {
                         let place = (one.tenant.id, one.user);
-                        let write = Write::Proof(factor, proof.scope, one.epoch);
-                        self.write(place, write, effects).await
+                        self.write(place, proven.under(one.epoch), effects).await
                     }
                     _ if !effects.is_empty() => self.refuse("effects_without_tenant").await,
-                    _ => self.ask_for_tenant(allowed, factor, proof.scope).await,
+                    _ if bound => self.refuse("purpose_without_tenant").await,
+                    _ => {
+                        let Proven { factor, scope, .. } = proven;
+                        self.ask_for_tenant(allowed, factor, scope).await
+                    }
                 }
             }
             Who::External { .. } => self.refuse("not_linked").await,
@@ -90,65 +121,6 @@ impl Attempt<'_> {
                 .unwrap_or_else(|| description.amr.clone()),
             at: proof.at.unwrap_or_else(|| self.platform.now()),
         }
-    }
-
-    /// Those of the users who exist and may sign in, in the flow's tenant and
-    /// being the flow's user if these are known.
-    async fn allowed(&self, mut users: Vec<(TenantId, UserId)>) -> Result<Vec<Candidate>> {
-        let flow = &self.found.flow;
-        let mut allowed = Vec::new();
-        users.sort_unstable();
-        users.dedup();
-        for (tenant, user) in users {
-            let fits = flow.tenant_id().is_none_or(|known| known == tenant)
-                && flow.subject.is_none_or(|known| known == (tenant, user));
-            if !fits {
-                continue;
-            }
-            let mut unit = self.platform.read(Scope::Tenant(tenant)).await?;
-            let found = unit.tenants().by_id(tenant).await?;
-            let user = unit.users().by_id(user).await?;
-            if let Some((tenant, user)) = found.zip(user) {
-                let now = self.platform.now();
-                let obstacle = sign_in_obstacle(unit.as_mut(), &tenant, &user, now).await?;
-                if obstacle.is_none() {
-                    allowed.push(Candidate {
-                        tenant: FlowTenant::from(&tenant),
-                        user: user.id,
-                        epoch: user.credential_epoch,
-                    });
-                }
-            }
-            unit.rollback().await?;
-        }
-        Ok(allowed)
-    }
-
-    async fn ask_for_tenant(
-        mut self,
-        candidates: Vec<Candidate>,
-        factor: Factor,
-        scope: Option<String>,
-    ) -> Result<Progress> {
-        let flow = &mut self.found.flow;
-        flow.candidates = candidates;
-        flow.scope = flow.scope.take().or(scope);
-        flow.proofs.push(FlowProof {
-            factor,
-            first: self.configured.description.first_step,
-        });
-        flow.go_to(self.platform.environment(), Phase::Tenant);
-        let binding = flow.rebind(self.platform.environment());
-        let mut unit = self.platform.write(Scope::Platform).await?;
-        if let Some(lanes) = &self.lanes {
-            lanes.succeed(unit.as_mut()).await?;
-        }
-        self.found.version = flow::save(self.platform, unit.as_mut(), &self.found).await?;
-        unit.commit().await?;
-        Ok(Progress::Next {
-            view: view(self.platform, &self.found),
-            binding,
-        })
     }
 
     /// A credential was set up: for a duty, or because it was asked for.
@@ -179,6 +151,7 @@ impl Attempt<'_> {
         }
         // What is noted in the flow counts only if all of it is stored.
         let before = self.found.clone();
+        self.told |= messages::sends(&effects);
         let mut unit = self.platform.write(Scope::Tenant(tenant_id)).await?;
         let written = self
             .write_in(unit.as_mut(), (tenant_id, user_id), write, &effects)
@@ -209,16 +182,21 @@ impl Attempt<'_> {
                 .await
                 .map(|()| written),
         };
-        if stored.is_ok() {
-            self.platform.wake_sender_after(&effects);
+        if self.told && stored.is_ok() {
+            self.platform.wake_sender();
         }
         match stored {
             Ok(Written::Complete(completed)) => Ok(Progress::Complete(completed)),
+            Ok(Written::Ended(purpose)) => Ok(Progress::Ended {
+                view: view(self.platform, &self.found),
+                purpose,
+            }),
             Ok(Written::Next(binding)) => {
                 ensure_open(self.platform, &mut self.found, self.client).await?;
                 Ok(Progress::Next {
                     view: view(self.platform, &self.found),
                     binding,
+                    hold_until: None,
                 })
             }
             Ok(_) => Err(Error::internal("a refusal was stored")),
@@ -253,7 +231,7 @@ impl Attempt<'_> {
                 other => other?,
             }
         }
-        let Some(user) = hold_user(unit, user_id).await? else {
+        let Some(mut user) = hold_user(unit, user_id).await? else {
             return Ok(Written::Refuse("user_gone"));
         };
         let now = self.platform.now();
@@ -277,11 +255,32 @@ impl Attempt<'_> {
         if let Some(lanes) = &self.lanes {
             lanes.succeed(unit).await?;
         }
+        if let Write::Proof(proven) = &write
+            && let Some(refusal) = self.own_mailbox(unit, tenant_id, &mut user, proven).await?
+        {
+            return Ok(Written::Refuse(refusal));
+        }
+        let ended = match &write {
+            Write::Proof(proven) if !self.goes_on(proven) => Some(proven.purpose),
+            _ => None,
+        };
         let user = match self.record(unit, &tenant, user, write).await? {
             Some(user) => user,
             None => return Ok(Written::Refuse("session_over")),
         };
-        self.go_on(unit, (tenant, &ancestors), user).await
+        match ended {
+            Some(purpose) => {
+                self.end(unit).await?;
+                Ok(Written::Ended(purpose))
+            }
+            None => self.go_on(unit, (tenant, &ancestors), user).await,
+        }
+    }
+
+    /// Whether a proof leads on to a session. One that only shows a mailbox does
+    /// not, unless the flow asked for it.
+    fn goes_on(&self, proven: &Proven) -> bool {
+        proven.purpose != Purpose::Mailbox || self.found.flow.phase == Phase::Verify
     }
 
     /// Whether the session that the flow was begun in is still there. A change
@@ -321,11 +320,21 @@ impl Attempt<'_> {
         let flow = &mut self.found.flow;
         flow.subject = Some((tenant.id, user.id));
         flow.tenant = Some(FlowTenant::from(tenant));
-        let first = self.configured.description.first_step;
+        let first = matches!(flow.phase, Phase::First | Phase::Tenant | Phase::SignUp)
+            || self.configured.description.first_step;
         let event = match write {
-            Write::Proof(factor, scope, _) => {
+            Write::Proof(proven) => {
+                let Proven { factor, scope, .. } = *proven;
                 flow.scope = flow.scope.take().or(scope);
-                flow.proofs.push(FlowProof { factor, first });
+                flow.renews |= proven.purpose == Purpose::NewCredential;
+                flow.mailbox |= proven.purpose == Purpose::Mailbox;
+                if let Some(path) = &proven.return_to {
+                    flow.return_to = Some(local_path(path)?);
+                }
+                // Whoever shows a mailbox has proven who they are before.
+                if flow.phase != Phase::Verify {
+                    flow.proofs.push(FlowProof { factor, first });
+                }
                 event("session.prove").changing("provider", None, provider)
             }
             Write::NewAccount(_, factor) => {
@@ -343,6 +352,9 @@ impl Attempt<'_> {
                 flow.set_up.push(self.configured.id.clone());
                 user.credential_epoch += 1;
                 user = unit.users().update(&user).await?;
+                forget_links(platform, unit, user.id, Some(&self.configured.id)).await?;
+                messages::tell(platform, unit, (tenant.id, &user), "credential_changed").await?;
+                self.told = true;
                 // A new credential has no wrong answers behind it.
                 Lanes::forget(unit, (tenant.id, user.id), [&self.configured.id]).await?;
                 let all = SessionFilter {
@@ -365,7 +377,7 @@ impl Attempt<'_> {
         Ok(Some(user))
     }
 
-    fn caller(&self, tenant: TenantId, user: UserId) -> Caller {
+    pub(super) fn caller(&self, tenant: TenantId, user: UserId) -> Caller {
         let principal = Principal::User(crate::access::SignedIn {
             tenant,
             user,
@@ -398,6 +410,16 @@ impl Attempt<'_> {
             Next::Impossible(reason) => Ok(Written::Refuse(reason)),
             Next::Session => self.complete(unit, line, user).await,
         }
+    }
+
+    /// Ends the flow without a session.
+    async fn end(&mut self, unit: &mut dyn UnitOfWork) -> Result<()> {
+        let flow = &mut self.found.flow;
+        flow.complete = true;
+        flow.offers.clear();
+        flow.active = None;
+        self.found.version = flow::save(self.platform, unit, &self.found).await?;
+        Ok(())
     }
 
     async fn complete(
@@ -458,67 +480,11 @@ impl Attempt<'_> {
 enum Written {
     Next(Option<crate::secret::Token>),
     Complete(Box<Completed>),
+    Ended(Purpose),
     Refuse(&'static str),
     /// What the provider's effects refer to has changed since it looked.
     Lost,
     NameTaken,
-}
-
-impl SignIn<'_> {
-    /// The person chooses one of several accounts.
-    pub(super) async fn choose_tenant(
-        &self,
-        found: Found,
-        reply: Reply,
-        client: &ClientFacts,
-    ) -> Result<Progress> {
-        let wrong = |found: &Found| Progress::Invalid {
-            view: view(self.0, found),
-            errors: vec![error(
-                TENANT,
-                "unknown_choice",
-                "Choose one of the organisations.",
-            )],
-        };
-        let ReplyAnswer::Fields(values) = reply.answer else {
-            return Ok(wrong(&found));
-        };
-        let chosen = values.get(TENANT).and_then(|chosen| {
-            let mut candidates = found.flow.candidates.iter();
-            candidates.find(|candidate| candidate.tenant.name == chosen.expose())
-        });
-        let chosen = chosen.cloned();
-        let proof = found.flow.proofs.last().cloned();
-        let configured = proof
-            .as_ref()
-            .and_then(|proof| self.0.providers().provider(&proof.factor.provider));
-        let (Some(chosen), Some(configured)) = (chosen, configured) else {
-            return Ok(wrong(&found));
-        };
-        let mut attempt = Attempt {
-            platform: self.0,
-            found,
-            offer: 0,
-            configured,
-            client,
-            device: reply.device,
-            claimed: Claimed::Nobody { tenant: None },
-            lanes: None,
-            again: None,
-            changes: Vec::new(),
-        };
-        // The proof is taken out and written again with its account.
-        let proof = attempt.found.flow.proofs.pop();
-        let proof = proof.ok_or_else(|| Error::internal("a proof is gone"))?;
-        let scope = attempt.found.flow.scope.take();
-        attempt
-            .write(
-                (chosen.tenant.id, chosen.user),
-                Write::Proof(proof.factor, scope, chosen.epoch),
-                Vec::new(),
-            )
-            .await
-    }
 }
 
 async fn hold_user(unit: &mut dyn UnitOfWork, id: UserId) -> Result<Option<User>> {

@@ -36,6 +36,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) lanes: Option<Lanes>,
     /// The answer, as long as the provider may be asked once more about it.
     pub(crate) again: Option<Answer>,
+    /// Whether a message was written that whoever sends them is to be told of.
+    pub(crate) told: bool,
     /// What this node's memory has to forget once it is committed.
     pub(crate) changes: Vec<Change>,
 }
@@ -90,6 +92,7 @@ impl SignIn<'_> {
             claimed: Claimed::Nobody { tenant: None },
             lanes: None,
             again: None,
+            told: false,
             changes: Vec::new(),
         };
         attempt.take(reply.answer).await
@@ -149,6 +152,7 @@ impl Attempt<'_> {
             (Some(_), ReplyAnswer::Go) => Ok(Progress::Next {
                 view: view(self.platform, &self.found),
                 binding: None,
+                hold_until: None,
             }),
             (Some(Step::Challenge { .. }), ReplyAnswer::Browser(response)) => {
                 self.claim_known().await?;
@@ -233,6 +237,16 @@ impl Attempt<'_> {
         let hold_until = (floor > 0).then(|| later(begun, Duration::from_millis(floor)));
         match self.ask_provider(answer).await? {
             Progress::Refused { view, .. } => Ok(Progress::Refused { view, hold_until }),
+            // A provider's own next step, while nobody is proven.
+            Progress::Next {
+                view,
+                binding: None,
+                ..
+            } => Ok(Progress::Next {
+                view,
+                binding: None,
+                hold_until,
+            }),
             other => Ok(other),
         }
     }
@@ -341,6 +355,7 @@ impl Attempt<'_> {
         Ok(Progress::Next {
             view: view(self.platform, &self.found),
             binding: None,
+            hold_until: None,
         })
     }
 

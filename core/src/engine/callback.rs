@@ -99,6 +99,7 @@ impl SignIn<'_> {
             claimed: Claimed::Nobody { tenant: None },
             lanes: None,
             again: None,
+            told: false,
             changes: Vec::new(),
         })
     }

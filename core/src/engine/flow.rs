@@ -51,6 +51,8 @@ pub(crate) struct Flow {
     pub(crate) tenant: Option<FlowTenant>,
     pub(crate) return_to: Option<String>,
     pub(crate) two_factors: bool,
+    /// Whether it began with a link.
+    pub(crate) linked: bool,
     pub(crate) target: Option<ProviderId>,
     /// The session that a change of credentials was asked for in.
     pub(crate) session: Option<SessionId>,
@@ -74,6 +76,10 @@ pub(crate) struct Flow {
     pub(crate) set_up: Vec<ProviderId>,
     pub(crate) sign_up: SignUpRules,
     pub(crate) scope: Option<String>,
+    /// Whether a new credential has to be set up before a session.
+    pub(crate) renews: bool,
+    /// Whether a mailbox was shown to be the user's.
+    pub(crate) mailbox: bool,
     pub(crate) complete: bool,
 }
 
@@ -140,6 +146,8 @@ pub(crate) enum Phase {
     ChangeCredential,
     /// What was asked for is set up.
     Enrol,
+    /// The mailbox is shown to be the user's.
+    Verify,
     /// An account is made.
     SignUp,
 }
@@ -171,6 +179,7 @@ impl Flow {
             tenant: None,
             return_to: None,
             two_factors: false,
+            linked: false,
             target: None,
             session: None,
             started_at: now,
@@ -191,6 +200,8 @@ impl Flow {
             set_up: Vec::new(),
             sign_up: SignUpRules::default(),
             scope: None,
+            renews: false,
+            mailbox: false,
             complete: false,
         }
     }

@@ -18,15 +18,18 @@
 //! | `claim` | finds out whom an answer is about |
 //! | `sign_up` | makes accounts |
 //! | `advance` | applies a proof, and ends the flow with a session |
+//! | `mailbox` | makes an address that was shown to be the user's the user's |
 //! | `outstanding` | what has to be proven or done before a session |
 //! | `view` | what a client sees of a flow |
 
 mod advance;
 mod answer;
 mod callback;
+mod candidates;
 mod claim;
 mod device;
 mod flow;
+mod mailbox;
 mod outstanding;
 mod sign_up;
 mod start;
@@ -46,7 +49,7 @@ pub(crate) use starts::FlowStarts;
 use crate::{
     Platform,
     model::{ClientFacts, ProviderId, Session, Tenant, TenantId},
-    provider::{FieldError, Intent},
+    provider::{FieldError, Intent, LinkPurpose, Purpose},
     secret::{Secret, Token},
     service::TenantRef,
     session_table::CheckedSession,
@@ -73,8 +76,8 @@ pub struct StartFlow {
     pub session: Option<Arc<CheckedSession>>,
     /// What is to be set up, for [`Intent::Enrol`].
     pub target: Option<ProviderId>,
-    /// Comes to one provider by a link instead of choosing.
-    pub link: Option<(ProviderId, Secret)>,
+    /// Comes by a link of this purpose, with its token, instead of choosing.
+    pub link: Option<(LinkPurpose, Secret)>,
 }
 
 impl StartFlow {
@@ -137,6 +140,8 @@ pub enum Progress {
         view: FlowView,
         /// The browser's new proof that the flow is its own, if it changed.
         binding: Option<Token>,
+        /// The answer is to be held back until then.
+        hold_until: Option<Timestamp>,
     },
     /// The answer was wrong; the step can be answered again.
     Refused {
@@ -154,6 +159,13 @@ pub enum Progress {
     },
     /// The flow has ended with a session.
     Complete(Box<Completed>),
+    /// The flow has ended without one: it was not begun to sign in.
+    Ended {
+        /// The flow.
+        view: FlowView,
+        /// What it was good for.
+        purpose: Purpose,
+    },
 }
 
 /// A flow that ended with a session.

@@ -4,10 +4,10 @@
 
 use super::flow::{Flow, Phase};
 use crate::{
-    Platform, Result,
+    Error, Platform, Result,
     model::{ProviderId, User},
-    provider::{Configured, Intent},
-    storage::UnitOfWork,
+    provider::{Configured, Intent, LinkPurpose},
+    storage::{Scope, UnitOfWork},
 };
 
 /// What comes next.
@@ -38,14 +38,8 @@ pub(crate) async fn outstanding(
         proofs.any(|proof| proof.factor.provider == configured.id)
             || flow.set_up.contains(&configured.id)
     };
-    // What somebody set up only to confirm sign-ins is demanded; what can also
-    // start one is an alternative, and asked for only to make up two factors.
-    // What stands in for another one demands nothing, but satisfies the demand.
-    let demanded = enrolled.iter().any(|configured| {
-        let description = &configured.description;
-        !description.first_step && !description.backup
-    });
-    if demanded && !enrolled.iter().any(|configured| is_confirmed(configured)) {
+    let demanded = demanded(&enrolled);
+    if !demanded.is_empty() && !demanded.iter().any(|configured| is_confirmed(configured)) {
         return Ok(Next::Do(Phase::Second));
     }
     let classes = flow.classes();
@@ -59,10 +53,17 @@ pub(crate) async fn outstanding(
             Next::Impossible("no_second_factor")
         });
     }
-    if user.must_change.is_some() {
+    if user.must_change.is_some() || (flow.renews && flow.set_up.is_empty()) {
         return Ok(match changeable(platform, flow) {
             Some(_) => Next::Do(Phase::ChangeCredential),
             None => Next::Impossible("credential_cannot_be_changed"),
+        });
+    }
+    let shows_mailbox = flow.intent == Intent::Verify && !flow.mailbox;
+    if shows_mailbox || must_verify(platform, unit, user).await? {
+        return Ok(match platform.providers().linker(LinkPurpose::Verify) {
+            Some(_) => Next::Do(Phase::Verify),
+            None => Next::Impossible("address_cannot_be_verified"),
         });
     }
     let is_set_up = |target| flow.set_up.contains(target);
@@ -70,6 +71,18 @@ pub(crate) async fn outstanding(
         return Ok(Next::Do(Phase::Enrol));
     }
     Ok(Next::Session)
+}
+
+/// Whether the tenant lets nobody in whose address is not verified.
+async fn must_verify(platform: &Platform, unit: &mut dyn UnitOfWork, user: &User) -> Result<bool> {
+    if user.email.is_none() || user.email_verified {
+        return Ok(false);
+    }
+    let Scope::Tenant(tenant) = unit.scope() else {
+        return Err(Error::internal("a sign-in outside a tenant"));
+    };
+    let settings = platform.effective_settings(unit, tenant).await?;
+    Ok(settings.registration_email_verified)
 }
 
 /// The second factors that the user has set up, without the one that the
@@ -94,6 +107,19 @@ pub(crate) async fn second_factors<'a>(
         }
     }
     Ok(enrolled)
+}
+
+/// Those of a user's second factors of which one is asked for at every sign-in:
+/// what somebody set up only to confirm sign-ins, and what stands in for it. What
+/// can also start a sign-in is an alternative, and asked for only to make up two
+/// factors; what only stands in for others demands nothing by itself.
+pub(crate) fn demanded<'a>(enrolled: &[&'a Configured]) -> Vec<&'a Configured> {
+    let confirms = enrolled.iter().copied();
+    let confirms: Vec<_> = confirms.filter(|c| !c.description.first_step).collect();
+    match confirms.iter().all(|c| c.description.backup) {
+        true => Vec::new(),
+        false => confirms,
+    }
 }
 
 /// The provider whose credential is changed by duty: the one that the sign-in

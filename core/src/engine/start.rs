@@ -4,14 +4,14 @@
 use super::{
     SignIn, StartFlow, Started,
     flow::{self, Flow, FlowHandle, FlowTenant, Found, OpenOffer, Phase, SignUpRules},
-    outstanding::{changeable, second_factors},
+    outstanding::{changeable, demanded, second_factors},
     view::{FlowView, view},
 };
 use crate::{
     Error, ErrorKind, Platform, Result,
     access::{Caller, Resource, action},
     model::{ClientFacts, EffectiveSettings, Tenant, User},
-    provider::{Configured, Entry, Intent, Step, Turn},
+    provider::{Configured, Entry, Intent, LinkPurpose, Step, Turn},
     service::ProviderCall,
     storage::Scope,
 };
@@ -48,9 +48,10 @@ impl SignIn<'_> {
             flow,
         };
         found.flow.offers = match start.link {
-            Some((provider, token)) => {
-                let offer = link_offer(platform, &found.flow, provider, token, client).await?;
+            Some((purpose, token)) => {
+                let offer = link_offer(platform, &found.flow, purpose, token, client).await?;
                 found.flow.active = Some(0);
+                found.flow.linked = true;
                 vec![offer]
             }
             None => open(platform, &found.flow, client).await?,
@@ -72,6 +73,10 @@ impl SignIn<'_> {
     ) -> Result<()> {
         match start.intent {
             Intent::SignIn => Ok(()),
+            Intent::Recover => match self.0.providers().linker(LinkPurpose::Reset) {
+                Some(_) => Ok(()),
+                None => Err(unsupported()),
+            },
             Intent::SignUp => {
                 let tenant = flow
                     .tenant_id()
@@ -84,7 +89,7 @@ impl SignIn<'_> {
                 };
                 Ok(())
             }
-            Intent::Enrol | Intent::Reprove => {
+            Intent::Enrol | Intent::Reprove | Intent::Verify => {
                 let session = start
                     .session
                     .as_ref()
@@ -104,12 +109,13 @@ impl SignIn<'_> {
                 if start.intent == Intent::Enrol && enrol_target(self.0, flow).is_none() {
                     return Err(Error::not_found("way to sign in"));
                 }
+                let verifies = start.intent == Intent::Verify;
+                if verifies && self.0.providers().linker(LinkPurpose::Verify).is_none() {
+                    return Err(unsupported());
+                }
                 Ok(())
             }
-            Intent::Link | Intent::Recover => Err(Error::new(
-                ErrorKind::Unsupported,
-                "this server does not offer that yet",
-            )),
+            Intent::Link => Err(unsupported()),
         }
     }
 
@@ -133,6 +139,11 @@ impl SignIn<'_> {
         unit.flows().delete(&found.handle).await?;
         unit.commit().await
     }
+}
+
+fn unsupported() -> Error {
+    let message = "this server does not offer that";
+    Error::new(ErrorKind::Unsupported, message)
 }
 
 /// Refuses where people may not register themselves.
@@ -183,7 +194,7 @@ async fn open(platform: &Platform, flow: &Flow, client: &ClientFacts) -> Result<
     let mut offers = Vec::new();
     for configured in candidates(platform, flow, subject.as_ref()).await? {
         let call = call(platform, flow, configured, subject.as_ref(), client);
-        if !configured.description.inline && flow.phase != Phase::Enrol {
+        if !configured.description.inline && !alone(flow) {
             offers.push(OpenOffer {
                 provider: configured.id.clone(),
                 state: Default::default(),
@@ -199,6 +210,12 @@ async fn open(platform: &Platform, flow: &Flow, client: &ClientFacts) -> Result<
         }
     }
     Ok(offers)
+}
+
+/// Whether a phase has one provider only, which begins at once.
+fn alone(flow: &Flow) -> bool {
+    let recovers = flow.phase == Phase::First && flow.intent == Intent::Recover;
+    recovers || matches!(flow.phase, Phase::Enrol | Phase::Verify)
 }
 
 /// The flow's user and tenant, once they are known.
@@ -224,6 +241,9 @@ async fn candidates<'a>(
 ) -> Result<Vec<&'a Configured>> {
     let all = platform.providers().providers();
     Ok(match (flow.phase, subject) {
+        (Phase::First, None) if flow.intent == Intent::Recover => {
+            linker(platform, LinkPurpose::Reset)
+        }
         (Phase::First, None) => all.filter(|c| c.description.first_step).collect(),
         (Phase::First, Some((tenant, user))) => {
             let mut unit = platform.read(Scope::Tenant(tenant.id)).await?;
@@ -245,6 +265,11 @@ async fn candidates<'a>(
             let set_up =
                 second_factors(platform, unit.as_mut(), user, &first.factor.provider).await?;
             unit.rollback().await?;
+            let demanded = demanded(&set_up);
+            let is_proven = |c: &&Configured| flow.proofs.iter().any(|p| p.factor.provider == c.id);
+            if !demanded.is_empty() && !demanded.iter().any(is_proven) {
+                return Ok(demanded);
+            }
             let classes = flow.classes();
             let adds = |c: &&Configured| {
                 !c.description.first_step || !classes.contains(&c.description.class)
@@ -256,8 +281,13 @@ async fn candidates<'a>(
             .collect(),
         (Phase::ChangeCredential, _) => changeable(platform, flow).into_iter().collect(),
         (Phase::Enrol, _) => enrol_target(platform, flow).into_iter().collect(),
+        (Phase::Verify, _) => linker(platform, LinkPurpose::Verify),
         (Phase::Tenant | Phase::Second, _) => Vec::new(),
     })
+}
+
+fn linker(platform: &Platform, purpose: LinkPurpose) -> Vec<&Configured> {
+    platform.providers().linker(purpose).into_iter().collect()
 }
 
 pub(crate) fn enrol_target<'a>(platform: &'a Platform, flow: &Flow) -> Option<&'a Configured> {
@@ -277,8 +307,12 @@ pub(crate) fn call<'a>(
     client: &ClientFacts,
 ) -> ProviderCall<'a> {
     let intent = match (flow.phase, flow.intent) {
-        (Phase::First, Intent::Enrol) => Intent::Reprove,
+        (Phase::First, Intent::Enrol | Intent::Verify) => Intent::Reprove,
+        // Whoever shows the mailbox need not know what is replaced.
+        (Phase::ChangeCredential, _) if flow.renews => Intent::Recover,
         (Phase::ChangeCredential | Phase::Enrol, _) => Intent::Enrol,
+        (Phase::Verify, _) => Intent::Verify,
+        (Phase::Second, Intent::Recover | Intent::Verify) => Intent::SignIn,
         (_, intent) => intent,
     };
     let mut call = ProviderCall::new(platform, &configured.id, intent)
@@ -350,16 +384,16 @@ fn shown(configured: &Configured, turn: Turn) -> Option<OpenOffer> {
 async fn link_offer(
     platform: &Platform,
     flow: &Flow,
-    provider: crate::model::ProviderId,
+    purpose: LinkPurpose,
     token: crate::secret::Secret,
     client: &ClientFacts,
 ) -> Result<OpenOffer> {
-    let configured = platform.providers().provider(&provider);
+    let configured = platform.providers().linker(purpose);
     let configured = configured.ok_or_else(flow::gone)?;
     let call = call(platform, flow, configured, None, client);
     let turn = configured
         .provider
-        .begin(&call.context(), Entry::Link { token })
+        .begin(&call.context(), Entry::Link { purpose, token })
         .await?;
     shown(configured, turn).ok_or_else(flow::gone)
 }

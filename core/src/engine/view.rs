@@ -144,7 +144,7 @@ fn body(platform: &Platform, flow: &Flow) -> StepBody {
             provider: "duty:choose-tenant".to_owned(),
             form: tenant_choice(flow),
         },
-        (Phase::ChangeCredential | Phase::Enrol, None) => flow
+        (Phase::ChangeCredential | Phase::Enrol | Phase::Verify, None) => flow
             .offers
             .first()
             .map_or_else(nothing, |offer| single(platform, flow, offer)),

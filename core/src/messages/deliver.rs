@@ -247,7 +247,9 @@ impl Letter {
             None
         } else if user.status != UserStatus::Active {
             Some("user_deactivated")
-        } else if address(user, entry.channel, &self.template).as_ref() != Some(&self.to) {
+        } else if !self.is_given
+            && address(user, entry.channel, &self.template).as_ref() != Some(&self.to)
+        {
             Some("address_changed")
         } else {
             None

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-pub(crate) use write::add;
+pub(crate) use write::{add, sends, tell};
 
 use crate::{
     Platform, Result,
@@ -219,7 +219,7 @@ impl Platform {
     /// Lets one who waits for a message look, once these effects are committed and
     /// if they sent any.
     pub(crate) fn wake_sender_after(&self, effects: &[Effect]) {
-        if write::sends(effects) {
+        if sends(effects) {
             self.wake_sender();
         }
     }
@@ -256,6 +256,9 @@ impl Delivery {
 #[derive(Serialize, Deserialize)]
 struct Letter {
     to: String,
+    /// Whether a provider named the address, since it is being proven.
+    #[serde(default)]
+    is_given: bool,
     template: String,
     locale: String,
     link: Option<Link>,

@@ -1,5 +1,7 @@
 //! From what a provider asks for to an entry of the outbox.
 
+use std::time::Duration;
+
 use super::{LOCALE, Letter, Place};
 use crate::{
     Error, ErrorKind, Platform, Result,
@@ -11,11 +13,13 @@ use crate::{
     storage::{OutboxEntry, UnitOfWork},
 };
 
+/// How long it is worth telling what happened to an account.
+const NEWS: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 /// What is sealed, with what sealing adds, fits into 64 KiB.
 const MAX_LETTER: usize = 60 * 1024;
 
 /// Whether any of the effects sends a message.
-pub(super) fn sends(effects: &[Effect]) -> bool {
+pub(crate) fn sends(effects: &[Effect]) -> bool {
     effects
         .iter()
         .any(|effect| matches!(effect, Effect::Send { .. }))
@@ -47,7 +51,10 @@ pub(crate) async fn add(
     }
     let user = unit.users().by_id(user).await?;
     let user = user.ok_or_else(|| Error::not_found("user"))?;
-    let Some(to) = address(&user, message.channel, &message.template) else {
+    let stored = || address(&user, message.channel, &message.template);
+    let given = message.to.as_ref().map(|to| to.expose().to_owned());
+    let is_given = given.is_some();
+    let Some(to) = given.or_else(stored) else {
         let system = Caller {
             principal: Principal::System,
             client: ClientFacts::default(),
@@ -75,6 +82,7 @@ pub(crate) async fn add(
     };
     let letter = Letter {
         to,
+        is_given,
         template: message.template.clone(),
         locale: LOCALE.to_owned(),
         link: message.link.clone(),
@@ -90,6 +98,20 @@ pub(crate) async fn add(
     let place = Place::of(&entry);
     entry.sealed = place.within(|context| platform.keys().seal(context, &letter))?;
     unit.outbox().add(&entry).await
+}
+
+/// Tells a user what happened to the account, at the stored address.
+pub(crate) async fn tell(
+    platform: &Platform,
+    unit: &mut dyn UnitOfWork,
+    (tenant, user): (TenantId, &User),
+    template: &str,
+) -> Result<()> {
+    if !user.email_verified {
+        return Ok(());
+    }
+    let notice = Message::mail(template, later(platform.now(), NEWS));
+    add(platform, unit, (tenant, user.id), &notice).await
 }
 
 fn unreached(channel: MessageChannel) -> Error {
@@ -113,10 +135,8 @@ fn check(platform: &Platform, message: &Message) -> Result<()> {
         return Err(Error::internal("a message has a malformed name"));
     }
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    if let Some(Link { purpose, token }) = &message.link
-        && !(is_word(purpose)
-            && (1..=1_024).contains(&token.expose().len())
-            && token.expose().bytes().all(is_plain))
+    if let Some(Link { token, .. }) = &message.link
+        && !((1..=1_024).contains(&token.expose().len()) && token.expose().bytes().all(is_plain))
     {
         return Err(Error::internal("the link of a message is malformed"));
     }

@@ -51,6 +51,8 @@ pub struct RegistrationSettings {
     pub email_required: Option<bool>,
     /// Whether a display name must be given.
     pub display_name_required: Option<bool>,
+    /// Whether somebody with an e-mail address is let in only once it is verified.
+    pub email_verified: Option<bool>,
 }
 
 /// The settings in force for a tenant.
@@ -70,6 +72,8 @@ pub struct EffectiveSettings {
     pub registration_email_required: bool,
     /// Whether registration asks for a display name.
     pub registration_display_name_required: bool,
+    /// Whether somebody with an e-mail address is let in only once it is verified.
+    pub registration_email_verified: bool,
 }
 
 impl Default for EffectiveSettings {
@@ -82,6 +86,7 @@ impl Default for EffectiveSettings {
             registration_enabled: false,
             registration_email_required: false,
             registration_display_name_required: false,
+            registration_email_verified: false,
         }
     }
 }
@@ -114,6 +119,10 @@ impl EffectiveSettings {
         set(
             &mut self.registration_display_name_required,
             own.registration.display_name_required,
+        );
+        set(
+            &mut self.registration_email_verified,
+            own.registration.email_verified,
         );
         self
     }

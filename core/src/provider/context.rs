@@ -58,7 +58,7 @@ pub struct Facts {
     pub demanded: Strength,
     /// The present time.
     pub now: Timestamp,
-    /// The server's origin; links start with it.
+    /// The server's origin.
     pub origin: Url,
     /// The relying party id of WebAuthn: the origin's host.
     pub rp_id: String,
@@ -93,6 +93,9 @@ pub enum Intent {
     Reprove,
     /// To get back into an account.
     Recover,
+    /// To show that a mailbox is one's own, of the account that is signed in or
+    /// about to be.
+    Verify,
 }
 
 /// The tenant, as a provider sees it.

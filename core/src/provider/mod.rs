@@ -29,8 +29,9 @@
 //!   work for it: a stranger must not learn which accounts exist.
 //! * **Without an identifier nobody is the subject.** A provider that finds out by
 //!   itself who it is (a link's token, a third party) proves
-//!   [candidates](Who::Candidates) and declares [`Description::finds_tenant`]; its
-//!   records are only found once the flow's tenant is known.
+//!   [candidates](Who::Candidates). Unless it does so by its links alone, which name
+//!   the tenant, it declares [`Description::finds_tenant`]; its records are only found
+//!   once the flow's tenant is known.
 //! * **State comes back.** What a turn carries in [`Turn::state`] (at most
 //!   16 KiB) is handed to the next `resume` of the same flow, each step once.
 //!   It is kept sealed at the server; the browser never sees it.
@@ -53,6 +54,7 @@
 
 mod context;
 mod form;
+mod link;
 mod registry;
 mod turn;
 
@@ -66,10 +68,11 @@ pub use context::{
     Subject, TenantFacts,
 };
 pub use form::{Action, ActionStyle, Choice, Display, Field, FieldKind, Form, Role};
+pub use link::{Delivery, Issued, LinkPurpose, LinkRequest, Links};
 pub use registry::{Configured, Factory, ProviderTable, Registry};
 pub use turn::{
     Answer, ChallengeKind, Claim, Effect, Entry, ExternalIdentity, FieldError, Link, Message,
-    MessageChannel, NewRecord, Proof, RecordOwner, State, Step, Turn, Verified, Who,
+    MessageChannel, NewRecord, Proof, Purpose, RecordOwner, State, Step, Turn, Verified, Who,
 };
 
 use crate::{
@@ -109,6 +112,12 @@ pub trait Provider: Send + Sync + 'static {
     /// How people set it up for themselves; `Some` exactly when
     /// [`Description::enrolment`] says so.
     fn enrolment(&self) -> Option<&dyn Enrolment> {
+        None
+    }
+
+    /// How it makes links without the person at hand; `Some` exactly when
+    /// [`Description::links`] names a purpose.
+    fn links(&self) -> Option<&dyn Links> {
         None
     }
 }
@@ -158,8 +167,13 @@ pub struct Description {
     /// Whether its first step is shown at once beside the other ways to sign
     /// in or to confirm it; otherwise it begins when it is chosen.
     pub inline: bool,
-    /// Refusals are held back until this many milliseconds passed since the
-    /// answer came, so that the time of outside calls tells nothing; at most 10,000.
+    /// What it makes and takes links for. Each purpose is taken by the first
+    /// configured provider that names it.
+    #[serde(default)]
+    pub links: Vec<LinkPurpose>,
+    /// Refusals, and steps that follow while nobody is proven, are held back until
+    /// this many milliseconds passed since the answer came, so that the time of
+    /// what is done for a user and not for a decoy tells nothing; at most 10,000.
     pub refusal_floor_ms: u32,
 }
 

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::{Description, Provider};
+use super::{Description, LinkPurpose, Provider};
 use crate::{Error, Result, model::ProviderId};
 
 /// A provider's table in the configuration, as the server hands it on: all keys
@@ -83,6 +83,11 @@ impl Registry {
                 "the provider `{id}` says one thing about enrolment and does another"
             )));
         }
+        if description.links.is_empty() != provider.links().is_none() {
+            return Err(Error::internal(format!(
+                "the provider `{id}` says one thing about links and does another"
+            )));
+        }
         self.configured.push(Configured {
             id,
             description,
@@ -96,6 +101,13 @@ impl Registry {
         self.configured
             .iter()
             .find(|configured| configured.id == *id)
+    }
+
+    /// The configured provider that makes and takes links for a purpose.
+    pub fn linker(&self, purpose: LinkPurpose) -> Option<&Configured> {
+        self.configured
+            .iter()
+            .find(|configured| configured.description.links.contains(&purpose))
     }
 
     /// The configured providers, in order.

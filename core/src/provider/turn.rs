@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::Form;
+use super::{Form, LinkPurpose};
 use crate::{
     model::{ConnectionId, FactorClass, RecordId, TenantId, UserId},
     secret::Secret,
@@ -180,6 +180,8 @@ pub enum Entry {
     Chosen {},
     /// The person opened a link with a token and confirmed.
     Link {
+        /// What the link is for, as its address says.
+        purpose: LinkPurpose,
         /// The token.
         token: Secret,
     },
@@ -252,6 +254,33 @@ pub struct Proof {
     /// What the session is limited to, if the proof is bound to a purpose.
     #[serde(default)]
     pub scope: Option<String>,
+    /// What it is good for.
+    #[serde(default)]
+    pub purpose: Purpose,
+    /// The address whose mailbox was proven to be the user's. Unless that is the
+    /// very [purpose](Purpose::Mailbox), another one than is stored for the user is
+    /// refused.
+    #[serde(default)]
+    pub mailbox: Option<String>,
+    /// Where the browser goes in the end: a path of this server. It takes the
+    /// place of where the flow was to return to.
+    #[serde(default)]
+    pub return_to: Option<String>,
+}
+
+/// What a proof is good for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// To sign in.
+    #[default]
+    SignIn,
+    /// To sign in, once a new credential was chosen. There is no session before.
+    NewCredential,
+    /// To show that a mailbox is the user's. By a link there is no session at all;
+    /// in a flow that asks for it, the flow goes on. The address becomes the
+    /// user's, verified.
+    Mailbox,
 }
 
 impl Proof {
@@ -268,6 +297,9 @@ impl Proof {
             amr: Vec::new(),
             at: None,
             scope: None,
+            purpose: Purpose::SignIn,
+            mailbox: None,
+            return_to: None,
         }
     }
 }
@@ -281,7 +313,8 @@ pub enum Who {
         /// The subject's id.
         user: UserId,
     },
-    /// One of these users; only from a provider that finds the tenant.
+    /// One of these users; only from a provider that finds the tenant, or in a flow
+    /// that began with its link.
     Candidates {
         /// At most 100.
         users: Vec<(TenantId, UserId)>,
@@ -413,6 +446,10 @@ pub enum RecordOwner {
 pub struct Message {
     /// How it is sent: one of [`Facts::channels`](super::Facts::channels).
     pub channel: MessageChannel,
+    /// An address or number that the subject gave to this provider and is about to
+    /// prove, or has proven to it; `None`: the stored e-mail address.
+    #[serde(default)]
+    pub to: Option<Secret>,
     /// The template's name, `[a-z0-9_-]{1,64}`.
     pub template: String,
     /// A link of this server, which the template shows as `link`.
@@ -443,6 +480,7 @@ impl Message {
     pub fn mail(template: impl Into<String>, expires_at: Timestamp) -> Self {
         Self {
             channel: MessageChannel::Mail,
+            to: None,
             template: template.into(),
             link: None,
             code: None,
@@ -453,8 +491,7 @@ impl Message {
 
     /// With a link; see [`Link`].
     #[must_use]
-    pub fn with_link(mut self, purpose: impl Into<String>, token: Secret) -> Self {
-        let purpose = purpose.into();
+    pub fn with_link(mut self, purpose: LinkPurpose, token: Secret) -> Self {
         self.link = Some(Link { purpose, token });
         self
     }
@@ -479,11 +516,21 @@ impl Message {
 /// comes from a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// What it is for, `[a-z0-9_-]{1,64}`.
-    pub purpose: String,
+    /// What it is for.
+    pub purpose: LinkPurpose,
     /// What proves that the message arrived: 1 to 1,024 of the characters that an
     /// address holds as they are (RFC 3986 section 2.3).
     pub token: Secret,
+}
+
+impl Link {
+    /// Its address. The tenant stands in it by id, so that it survives a change of
+    /// the name.
+    pub fn address(&self, origin: &str, tenant: TenantId) -> Secret {
+        let origin = origin.trim_end_matches('/');
+        let (purpose, token) = (self.purpose.as_str(), self.token.expose());
+        Secret::new(format!("{origin}/t/{tenant}/link/{purpose}?token={token}"))
+    }
 }
 
 /// How a message is sent.

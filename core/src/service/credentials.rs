@@ -187,6 +187,23 @@ impl Services for ProviderCall<'_> {
     }
 }
 
+/// Removes the links that a user has not opened yet: what they were made for has
+/// changed. Those of the provider that made the change stay as it left them.
+pub(crate) async fn forget_links(
+    platform: &Platform,
+    unit: &mut dyn UnitOfWork,
+    user: UserId,
+    changed_by: Option<&ProviderId>,
+) -> Result<()> {
+    for configured in platform.providers().providers() {
+        let changed = changed_by == Some(&configured.id);
+        if !changed && !configured.description.links.is_empty() {
+            unit.records().delete_by_user(&configured.id, user).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether effects were not applied because what they refer to is gone.
 pub(crate) fn is_lost_effect(error: &Error) -> bool {
     matches!(
@@ -214,6 +231,9 @@ pub(crate) async fn apply_effects(
             Effect::Put { record } => {
                 let id = RecordId::generate(platform.environment());
                 let record = new_record(platform, provider, (tenant, subject), id, record)?;
+                if let Some(key) = &record.key {
+                    give_way(platform, unit, provider, key).await?;
+                }
                 unit.records().create(&record).await?;
             }
             Effect::Replace {
@@ -248,6 +268,21 @@ pub(crate) async fn apply_effects(
         }
     }
     Ok(())
+}
+
+/// What has expired is not there, so it holds no key either.
+async fn give_way(
+    platform: &Platform,
+    unit: &mut dyn UnitOfWork,
+    provider: &ProviderId,
+    key: &TokenHash,
+) -> Result<()> {
+    match unit.records().by_key(provider, key).await? {
+        Some(old) if old.is_expired_at(platform.now()) => {
+            unit.records().delete(provider, old.id, old.version).await
+        }
+        _ => Ok(()),
+    }
 }
 
 fn new_record(

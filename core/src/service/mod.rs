@@ -9,20 +9,25 @@ mod audit;
 mod backups;
 mod credentials;
 mod factors;
+mod links;
 mod sessions;
 mod setup;
 mod tenants;
+mod user_locks;
 mod users;
 
 pub use accounts::{Accounts, SignInMethod};
 pub use audit::AuditLog;
 pub use backups::{BackupSchedule, BackupTurn, Backups, MadeBackup};
+pub use links::MadeLink;
 pub use sessions::Sessions;
 pub use setup::{FirstAdministrator, SetUp};
 pub use tenants::{DeleteTenant, NewTenant, TenantPatch, TenantRef, Tenants};
 pub use users::{InitialCredential, NewUser, UserDetails, UserPatch, Users};
 
-pub(crate) use credentials::{ProviderCall, apply_effects, enrol_secret, is_lost_effect};
+pub(crate) use credentials::{
+    ProviderCall, apply_effects, enrol_secret, forget_links, is_lost_effect,
+};
 pub(crate) use sessions::{NewSession, end_sessions, start_session};
 
 use crate::storage::Page;

@@ -1,12 +1,12 @@
-//! Users of a tenant: making, reading, changing, locking, deleting, granting.
+//! Users of a tenant: making, reading, changing, deleting, granting.
 
-use super::{Listed, NewLock, apply_effects, enrol_secret};
+use super::{Listed, apply_effects, enrol_secret, forget_links, links::invitation};
 use crate::{
     Error, Platform, Result,
     access::{Caller, Resource, action},
-    limits::Lanes,
+    messages,
     model::{
-        DisplayName, Email, EndReason, Grant, Lock, MustChange, NameKey, TenantId, User, UserId,
+        DisplayName, Email, EndReason, Grant, MustChange, NameKey, TenantId, User, UserId,
         UserName, UserStatus,
     },
     platform::AuditEventExt,
@@ -37,6 +37,8 @@ pub enum InitialCredential {
     /// None: the account cannot be signed in to yet.
     #[default]
     None,
+    /// None: an invitation to choose one is mailed.
+    Invited,
     /// A random password, told once to the caller, to be changed at first sign-in.
     Generated,
     /// A given password.
@@ -81,7 +83,9 @@ impl<'a> Users<'a> {
     ///
     /// # Errors
     /// [`crate::ErrorKind::AlreadyExists`] for a taken name;
-    /// [`crate::ErrorKind::Invalid`] for a password that is not good enough.
+    /// [`crate::ErrorKind::Invalid`] for a password that is not good enough, or an
+    /// invitation without an e-mail address; [`crate::ErrorKind::Unsupported`] for
+    /// an invitation where none can be mailed.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -90,8 +94,13 @@ impl<'a> Users<'a> {
     ) -> Result<(User, Option<Secret>)> {
         self.0
             .authorise(caller, action::USER_CREATE, &Resource::tenant(tenant))?;
+        let invited = matches!(new.credential, InitialCredential::Invited);
+        if invited && new.email.is_none() {
+            let message = "an invitation needs an e-mail address";
+            return Err(Error::invalid("email", message));
+        }
         let (password, must_change, generated) = match new.credential {
-            InitialCredential::None => (None, None, None),
+            InitialCredential::None | InitialCredential::Invited => (None, None, None),
             InitialCredential::Generated => {
                 let password = generated_password(self.0);
                 let change = Some(MustChange::Administrator);
@@ -123,8 +132,12 @@ impl<'a> Users<'a> {
             created_at: self.0.now(),
             version: 1,
         };
-        self.store_new(caller, tenant, &user, password.as_ref())
-            .await?;
+        let first = match (&password, invited) {
+            (Some(password), _) => First::Password(password),
+            (None, true) => First::Invitation,
+            (None, false) => First::Nothing,
+        };
+        self.store_new(caller, tenant, &user, first).await?;
         Ok((user, generated))
     }
 
@@ -133,7 +146,7 @@ impl<'a> Users<'a> {
         caller: &Caller,
         tenant: TenantId,
         user: &User,
-        password: Option<&Secret>,
+        first: First<'_>,
     ) -> Result<()> {
         let mut unit = self.0.read(Scope::Tenant(tenant)).await?;
         let found = unit.tenants().by_id(tenant).await?;
@@ -144,9 +157,10 @@ impl<'a> Users<'a> {
         if namesake.is_some_and(|other| other.user_name.key() == user.user_name.key()) {
             return Err(taken_name());
         }
-        let credential = match password {
-            Some(password) => Some(enrol_secret(self.0, &found, user, password).await?),
-            None => None,
+        let credential = match first {
+            First::Password(password) => Some(enrol_secret(self.0, &found, user, password).await?),
+            First::Invitation => Some(invitation(self.0, &found, user).await?),
+            First::Nothing => None,
         };
         let mut unit = self.0.write(Scope::Tenant(tenant)).await?;
         unit.users().create(user).await.map_err(taken)?;
@@ -154,13 +168,17 @@ impl<'a> Users<'a> {
             let place = (tenant, Some(user.id));
             apply_effects(self.0, unit.as_mut(), provider, place, effects).await?;
         }
-        let set = credential.as_ref().map(|_| "set".to_owned());
+        let is_set = matches!(first, First::Password(_));
+        let set = is_set.then(|| "set".to_owned());
+        let is_sent = matches!(first, First::Invitation);
+        let sent = is_sent.then(|| "sent".to_owned());
         let event = self
             .0
             .event(caller, Some(tenant), action::USER_CREATE)
             .about(user.id)
             .changing("user_name", None, Some(user.user_name.to_string()))
             .changing("password", None, set)
+            .changing("invitation", None, sent)
             .changing(
                 "must_change",
                 None,
@@ -269,9 +287,16 @@ impl<'a> Users<'a> {
             unit.rollback().await?;
             return Ok(old);
         }
+        if new.email != old.email {
+            // Told where the person is reached as long as nothing is stored.
+            messages::tell(self.0, unit.as_mut(), (tenant, &old), "address_changed").await?;
+        }
         let new = unit.users().update(&new).await.map_err(taken)?;
         if deactivates {
             end_all(self.0, unit.as_mut(), id).await?;
+        }
+        if new.email != old.email {
+            forget_links(self.0, unit.as_mut(), id, None).await?;
         }
         let text = |text: &dyn ToString| Some(text.to_string());
         let email = |user: &User| user.email.as_ref().map(ToString::to_string);
@@ -293,86 +318,10 @@ impl<'a> Users<'a> {
             );
         unit.audit().append(&event).await?;
         self.0.commit(unit, &[changed(tenant, id)]).await?;
+        if new.email != old.email {
+            self.0.wake_sender();
+        }
         Ok(new)
-    }
-
-    /// Locks a user; locking again replaces reason and duration. The user's
-    /// sessions end unless they are asked to go on.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Refused`] for oneself or the last administrator of the platform.
-    pub async fn lock(
-        &self,
-        caller: &Caller,
-        (tenant, id): (TenantId, UserId),
-        lock: NewLock,
-    ) -> Result<User> {
-        self.authorise_for(caller, action::USER_LOCK, tenant, id)
-            .await?;
-        refuse_self(caller, tenant, id, "locks")?;
-        let remains = self
-            .0
-            .administrator_remains(|t, u| (t, u) == (tenant, id))
-            .await?;
-        let new_lock = Lock::new(lock.reason, lock.until, self.0.now(), false)?;
-        let until = new_lock.until.map(|until| until.to_string());
-        let mut unit = self.0.write(Scope::Platform).await?;
-        remains.hold(unit.as_mut()).await?;
-        unit.enter(tenant).await?;
-        let place = (tenant, id);
-        let mut user = held(unit.as_mut(), place, None).await?;
-        let grants = self
-            .still_allowed(caller, action::USER_LOCK, unit.as_mut(), place)
-            .await?;
-        remains.confirm(&grants)?;
-        user.lock = Some(new_lock);
-        let user = unit.users().update(&user).await?;
-        if !lock.keep_sessions {
-            end_all(self.0, unit.as_mut(), id).await?;
-        }
-        let event = self
-            .0
-            .event(caller, Some(tenant), action::USER_LOCK)
-            .about(id)
-            .changing("locked", None, Some("true".to_owned()))
-            .changing("until", None, until);
-        unit.audit().append(&event).await?;
-        self.0.commit(unit, &[changed(tenant, id)]).await?;
-        Ok(user)
-    }
-
-    /// Unlocks a user, and lets the user try again at once after too many wrong
-    /// answers; one that is not locked stays as it is.
-    ///
-    /// # Errors
-    /// As [`Platform::authorise`]; [`crate::ErrorKind::NotFound`].
-    pub async fn unlock(&self, caller: &Caller, tenant: TenantId, id: UserId) -> Result<User> {
-        self.authorise_for(caller, action::USER_LOCK, tenant, id)
-            .await?;
-        let mut unit = self.0.write(Scope::Tenant(tenant)).await?;
-        let place = (tenant, id);
-        let mut user = held(unit.as_mut(), place, None).await?;
-        self.still_allowed(caller, action::USER_LOCK, unit.as_mut(), place)
-            .await?;
-        let factors = self.0.providers().providers().map(|factor| &factor.id);
-        let freed = Lanes::forget(unit.as_mut(), place, factors).await?;
-        let was_locked = user.lock.take().is_some();
-        if !was_locked && !freed {
-            unit.rollback().await?;
-            return Ok(user);
-        }
-        if was_locked {
-            user = unit.users().update(&user).await?;
-        }
-        let event = self
-            .0
-            .event(caller, Some(tenant), "user.unlock")
-            .about(id)
-            .changing("locked", was_locked.then(|| "true".to_owned()), None)
-            .changing("tries", freed.then(|| "counted".to_owned()), None);
-        unit.audit().append(&event).await?;
-        self.0.commit(unit, &[changed(tenant, id)]).await?;
-        Ok(user)
     }
 
     /// Deletes a user with all that is its own; session rows and audit events stay.
@@ -505,6 +454,14 @@ impl<'a> Users<'a> {
     }
 }
 
+/// What a new account begins with.
+#[derive(Clone, Copy)]
+enum First<'a> {
+    Nothing,
+    Password(&'a Secret),
+    Invitation,
+}
+
 pub(super) fn refuse_self(caller: &Caller, tenant: TenantId, id: UserId, verb: &str) -> Result<()> {
     let own = caller
         .signed_in()
@@ -554,7 +511,11 @@ async fn details(unit: &mut dyn UnitOfWork, id: UserId) -> Result<UserDetails> {
     Ok(UserDetails { user, grants })
 }
 
-async fn end_all(platform: &Platform, unit: &mut dyn UnitOfWork, user: UserId) -> Result<u64> {
+pub(super) async fn end_all(
+    platform: &Platform,
+    unit: &mut dyn UnitOfWork,
+    user: UserId,
+) -> Result<u64> {
     let filter = SessionFilter {
         user: Some(user),
         ..SessionFilter::default()

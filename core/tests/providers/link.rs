@@ -1,10 +1,10 @@
 use async_trait::async_trait;
 use gatelodge_core::{
-    Result,
+    Error, Result,
     model::RecordId,
     provider::{
-        Answer, Context, Credential, Description, Effect, Enrolment, Entry, NewRecord, Proof,
-        Provider, RecordOwner, State, Step, Turn, Who,
+        Answer, Context, Credential, Description, Effect, Enrolment, Entry, Issued, LinkPurpose,
+        LinkRequest, Links, NewRecord, Proof, Provider, RecordOwner, State, Step, Turn, Who,
     },
 };
 
@@ -24,12 +24,13 @@ impl Provider for Link {
             finds_tenant: true,
             enrolment: true,
             inline: false,
+            links: vec![LinkPurpose::SignIn],
             ..describe("link")
         }
     }
 
     async fn begin(&self, context: &Context<'_>, entry: Entry) -> Result<Turn> {
-        let Entry::Link { token } = entry else {
+        let Entry::Link { token, .. } = entry else {
             return Ok(Turn::refused("only_by_link"));
         };
         Ok(
@@ -65,6 +66,17 @@ impl Provider for Link {
 
     fn enrolment(&self) -> Option<&dyn Enrolment> {
         Some(self)
+    }
+
+    fn links(&self) -> Option<&dyn Links> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Links for Link {
+    async fn issue(&self, _: &Context<'_>, _: &LinkRequest) -> Result<Issued> {
+        Err(Error::refused("nothing is issued here"))
     }
 }
 

@@ -5,8 +5,8 @@ use gatelodge_core::{
     Result,
     environment::later,
     provider::{
-        Answer, Context, Description, Effect, Entry, Message, MessageChannel, NewRecord, Provider,
-        RecordOwner, State, Step, Turn,
+        Answer, Context, Description, Effect, Entry, LinkPurpose, Message, MessageChannel,
+        NewRecord, Provider, RecordOwner, State, Step, Turn,
     },
     secret::Secret,
 };
@@ -24,7 +24,7 @@ pub(crate) struct Mailer {
     /// Sends no code.
     pub(crate) is_notice: bool,
     /// Sends a link as well: its purpose and its token.
-    pub(crate) link: Option<(&'static str, &'static str)>,
+    pub(crate) link: Option<(LinkPurpose, &'static str)>,
     /// Sends a value of this name as well.
     pub(crate) value: Option<&'static str>,
     /// Keeps a record under this key as well.

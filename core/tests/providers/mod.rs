@@ -38,6 +38,7 @@ pub(crate) fn describe(kind: &str) -> Description {
         enrolment: false,
         finds_tenant: false,
         inline: true,
+        links: Vec::new(),
         refusal_floor_ms: 0,
     }
 }

@@ -148,13 +148,15 @@ impl Browser {
 
     pub(crate) fn note(&mut self, progress: &Progress) {
         match progress {
-            Progress::Next { view, binding } => {
+            Progress::Next { view, binding, .. } => {
                 self.view = view.clone();
                 if binding.is_some() {
                     self.handle.binding.clone_from(binding);
                 }
             }
-            Progress::Refused { view, .. } | Progress::Invalid { view, .. } => {
+            Progress::Refused { view, .. }
+            | Progress::Invalid { view, .. }
+            | Progress::Ended { view, .. } => {
                 self.view = view.clone();
             }
             Progress::Complete(completed) => {

@@ -79,7 +79,7 @@ impl Render for Post {
         let code = draft.code.map(|code| format!("code={}", code.expose()));
         let link = draft
             .link
-            .map(|link| format!("{}={}", link.purpose, link.token.expose()));
+            .map(|link| format!("{}={}", link.purpose.as_str(), link.token.expose()));
         let values: Vec<_> = code.into_iter().chain(link).collect();
         Ok(Rendered {
             subject: format!("{} of {}", draft.template, draft.tenant.display_name),

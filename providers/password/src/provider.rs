@@ -210,6 +210,7 @@ impl Provider for PasswordProvider {
             finds_tenant: false,
             inline: true,
             // There are no outside calls, and the work is the same for everybody.
+            links: Vec::new(),
             refusal_floor_ms: 0,
         }
     }

@@ -65,6 +65,7 @@ impl Provider for RecoveryCodeProvider {
             // The last resort, so it does not stand beside the usual way at once.
             inline: false,
             // There are no outside calls, and the work is the same for everybody.
+            links: Vec::new(),
             refusal_floor_ms: 0,
         }
     }

@@ -175,6 +175,7 @@ impl Provider for TotpProvider {
             finds_tenant: false,
             inline: true,
             // There are no outside calls, and the work is the same for everybody.
+            links: Vec::new(),
             refusal_floor_ms: 0,
         }
     }

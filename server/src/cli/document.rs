@@ -61,6 +61,7 @@ pub(super) fn settings(own: &TenantSettings, version: i64, in_force: &EffectiveS
                 "enabled": in_force.registration_enabled,
                 "email_required": in_force.registration_email_required,
                 "display_name_required": in_force.registration_display_name_required,
+                "email_verified": in_force.registration_email_verified,
             },
         },
         "version": version,
@@ -96,6 +97,6 @@ mod tests {
             names.collect::<Vec<_>>()
         };
         assert_eq!(names("own"), names("effective"));
-        assert_eq!(names("own").len(), 7);
+        assert_eq!(names("own").len(), 8);
     }
 }

@@ -34,6 +34,7 @@ mod text;
 mod user;
 mod user_change;
 mod user_factor;
+mod user_link;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -28,7 +28,8 @@ Keys:
   session.at_limit                    `refuse` the next sign-in, or `replace_oldest` session
   registration.enabled                whether people may make their own accounts; `true` or `false`
   registration.email_required         whether they must state an e-mail address; `true` or `false`
-  registration.display_name_required  whether they must state a display name; `true` or `false`";
+  registration.display_name_required  whether they must state a display name; `true` or `false`
+  registration.email_verified         whether an address must be verified before sign-in; `true` or `false`";
 
 /// A setting of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +41,11 @@ enum Key {
     RegistrationEnabled,
     EmailRequired,
     DisplayNameRequired,
+    EmailVerified,
 }
 
 impl Key {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::IdleMinutes,
         Self::AbsoluteMinutes,
         Self::Limit,
@@ -51,6 +53,7 @@ impl Key {
         Self::RegistrationEnabled,
         Self::EmailRequired,
         Self::DisplayNameRequired,
+        Self::EmailVerified,
     ];
 
     /// Its name in the settings' JSON, dotted.
@@ -63,6 +66,7 @@ impl Key {
             Self::RegistrationEnabled => "registration.enabled",
             Self::EmailRequired => "registration.email_required",
             Self::DisplayNameRequired => "registration.display_name_required",
+            Self::EmailVerified => "registration.email_verified",
         }
     }
 
@@ -129,6 +133,7 @@ fn is_own(own: &TenantSettings, key: Key) -> bool {
         Key::RegistrationEnabled => own.registration.enabled.is_some(),
         Key::EmailRequired => own.registration.email_required.is_some(),
         Key::DisplayNameRequired => own.registration.display_name_required.is_some(),
+        Key::EmailVerified => own.registration.email_verified.is_some(),
     }
 }
 
@@ -143,6 +148,7 @@ fn value(in_force: &EffectiveSettings, key: Key) -> String {
         Key::RegistrationEnabled => in_force.registration_enabled.to_string(),
         Key::EmailRequired => in_force.registration_email_required.to_string(),
         Key::DisplayNameRequired => in_force.registration_display_name_required.to_string(),
+        Key::EmailVerified => in_force.registration_email_verified.to_string(),
     }
 }
 
@@ -171,6 +177,7 @@ fn put(settings: &mut TenantSettings, key: Key, value: Option<&str>) -> Result<(
         Key::RegistrationEnabled => registration.enabled = truth()?,
         Key::EmailRequired => registration.email_required = truth()?,
         Key::DisplayNameRequired => registration.display_name_required = truth()?,
+        Key::EmailVerified => registration.email_verified = truth()?,
     }
     Ok(())
 }
@@ -234,6 +241,7 @@ mod tests {
             "registration.enabled=true",
             "registration.email_required=false",
             "registration.display_name_required=true",
+            "registration.email_verified=true",
         ];
         let set = changed(TenantSettings::default(), &arguments(&all, &[])).unwrap();
         let json = serde_json::to_value(&set).unwrap();

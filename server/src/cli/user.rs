@@ -17,6 +17,7 @@ use super::{
     text::{counted, quoted, until},
     user_change::{CreateArguments, GrantArguments, UpdateArguments, create, set_grant, update},
     user_factor::{RemoveFactorArguments, factors, remove_factor},
+    user_link::{LinkArguments, link},
 };
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +54,8 @@ pub(super) enum UserCommand {
     Factors(ThisUser),
     /// Remove a second factor that a user has lost; open sessions end
     RemoveFactor(RemoveFactorArguments),
+    /// Make a link for a user: an invitation, a reset, a way to one page
+    Link(LinkArguments),
 }
 
 #[derive(Debug, Args)]
@@ -124,6 +127,7 @@ impl UserCommand {
             Self::EndSessions(this) => end_sessions(on, this).await,
             Self::Factors(this) => factors(on, this).await,
             Self::RemoveFactor(arguments) => remove_factor(on, arguments).await,
+            Self::Link(arguments) => link(on, arguments).await,
         }
     }
 }

@@ -42,6 +42,9 @@ pub(super) struct CreateArguments {
     /// Make the account without a password; nobody can sign in to it yet
     #[arg(long)]
     no_password: bool,
+    /// Mail an invitation to choose a password instead of making one
+    #[arg(long, requires = "email", conflicts_with_all = ["password_stdin", "no_password"])]
+    invite: bool,
 }
 
 #[derive(Debug, Args)]
@@ -90,6 +93,8 @@ pub(super) async fn create(
     let tenant = on.tenant(&arguments.place.tenant).await?;
     let credential = if arguments.no_password {
         InitialCredential::None
+    } else if arguments.invite {
+        InitialCredential::Invited
     } else if arguments.password_stdin {
         InitialCredential::Given {
             password: on.password()?,
@@ -129,6 +134,9 @@ fn next_step(arguments: &CreateArguments, generated: Option<&Secret>) -> String 
         ),
         None if arguments.no_password => {
             "\nThe account has no password: nobody can sign in to it yet.".to_owned()
+        }
+        None if arguments.invite => {
+            "\nAn invitation is on its way to the e-mail address.".to_owned()
         }
         None if arguments.permanent => String::new(),
         None => "\nThe password must be changed at the first sign-in.".to_owned(),

@@ -25,6 +25,7 @@ impl Config {
             registration_enabled: self.registration.enabled,
             registration_email_required: requires(RequiredAttribute::Email),
             registration_display_name_required: requires(RequiredAttribute::DisplayName),
+            registration_email_verified: self.registration.email_verified,
         }
     }
 
@@ -73,6 +74,7 @@ mod tests {
         config.session.per_user_limit = Some(3);
         config.session.at_limit = AtLimit::Refuse;
         config.registration.enabled = true;
+        config.registration.email_verified = true;
         config.registration.required =
             vec![RequiredAttribute::Email, RequiredAttribute::DisplayName];
         let expected = EffectiveSettings {
@@ -83,6 +85,7 @@ mod tests {
             registration_enabled: true,
             registration_email_required: true,
             registration_display_name_required: true,
+            registration_email_verified: true,
         };
         assert_eq!(config.effective_settings(), expected);
     }

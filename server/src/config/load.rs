@@ -8,6 +8,8 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
+use crate::plugins::DEFAULT_KINDS;
+
 use super::{
     Config, decode,
     environment::{EnvironmentLayer, ProviderSetting},
@@ -258,8 +260,8 @@ fn set_in_providers(
 }
 
 fn default_providers() -> Value {
-    let table = Dict::from([("kind".to_owned(), Value::from(super::DEFAULT_PROVIDER))]);
-    vec![Value::from(table)].into()
+    let table = |kind: &&str| Value::from(Dict::from([("kind".to_owned(), Value::from(*kind))]));
+    DEFAULT_KINDS.iter().map(table).collect::<Vec<_>>().into()
 }
 
 fn id_of(table: &Dict) -> Option<&str> {

@@ -46,6 +46,8 @@ mod tests;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::plugins::DEFAULT_KINDS;
+
 pub use self::{
     backup::{BackupConfig, BackupRecipient},
     error::{ConfigError, Place, Problem},
@@ -87,9 +89,6 @@ const SECTIONS: [&str; 13] = [
     "log",
 ];
 
-/// The kind of the one provider there is when none is configured.
-const DEFAULT_PROVIDER: &str = "password";
-
 /// Everything that can be configured. Whatever is left out has the default named beside it.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -120,7 +119,7 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// What the server says while it runs.
     pub log: LogConfig,
-    /// The ways to sign in, in the order they are offered.
+    /// The ways to sign in, in the order they are offered. Whoever names some has no others.
     pub providers: Vec<ProviderConfig>,
 }
 
@@ -140,7 +139,10 @@ impl Default for Config {
             pages: PagesConfig::default(),
             metrics: MetricsConfig::default(),
             log: LogConfig::default(),
-            providers: vec![ProviderConfig::of_kind(DEFAULT_PROVIDER)],
+            providers: DEFAULT_KINDS
+                .iter()
+                .map(|kind| ProviderConfig::of_kind(kind))
+                .collect(),
         }
     }
 }

@@ -12,6 +12,9 @@ pub struct RegistrationConfig {
     /// What a new account must state beside its user name.
     #[schemars(extend("examples" = [["email", "display_name"]]))]
     pub required: Vec<RequiredAttribute>,
+    /// Whether somebody who has an e-mail address is let in only once it is verified. Needs `mail` and a provider of kind
+    /// `one-time-token`.
+    pub email_verified: bool,
 }
 
 /// An attribute that self-registration can demand.

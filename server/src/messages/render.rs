@@ -6,8 +6,7 @@ use gatelodge_core::{
     Error, ErrorKind, Result,
     environment::span_between,
     messages::{Draft, Render, Rendered},
-    model::Tenant,
-    provider::{Link, MessageChannel},
+    provider::MessageChannel,
     secret::Secret,
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -104,20 +103,13 @@ impl MessageRenderer {
             ),
         ];
         values.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        let link = draft.link.map(|link| self.address(draft.tenant, link));
-        values.extend(link.map(|link| ("link".to_owned(), link)));
+        let link = draft
+            .link
+            .map(|link| link.address(&self.origin, draft.tenant.id));
+        values.extend(link.map(|link| ("link".to_owned(), link.expose().to_owned())));
         let code = draft.code.map(|code| one_line(code.expose()));
         values.extend(code.map(|code| ("code".to_owned(), code)));
         Ok(values)
-    }
-
-    /// The page of this server that a link leads to. The tenant stands in it by its
-    /// id, so that it survives a change of the name; no part holds anything that means
-    /// something in an address.
-    fn address(&self, tenant: &Tenant, link: &Link) -> String {
-        let (origin, tenant) = (&self.origin, tenant.id);
-        let token = link.token.expose();
-        format!("{origin}/t/{tenant}/link/{}?token={token}", link.purpose)
     }
 
     fn moment(&self, at: Timestamp) -> Result<String> {

@@ -236,6 +236,24 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("account.signed_in_at", "Signed in"),
     ("account.ends", "Ends"),
     ("account.ends_idle", "Ends when idle for"),
+    ("account.mailbox.title", "E-mail address"),
+    (
+        "account.mailbox.text",
+        "Where we reach you, and how you get back in if you forget your password.",
+    ),
+    ("account.mailbox.no_address", "No e-mail address"),
+    (
+        "account.mailbox.none",
+        "Without one, only an administrator can help you back in.",
+    ),
+    (
+        "account.mailbox.unverified",
+        "Not confirmed yet: nothing is sent to it.",
+    ),
+    ("account.mailbox.verified", "Confirmed"),
+    ("account.mailbox.add", "Add"),
+    ("account.mailbox.verify", "Confirm"),
+    ("account.mailbox.change", "Change"),
     ("account.methods.title", "Ways to sign in"),
     (
         "account.methods.text",

@@ -390,11 +390,6 @@ async fn what_cannot_begin_is_refused(world: &World) {
             "invalid_request",
         ),
         (
-            json!({"transport": "token", "intent": "recover"}),
-            400,
-            "invalid_request",
-        ),
-        (
             json!({"transport": "token", "acr": "aal3"}),
             400,
             "invalid_request",

@@ -49,7 +49,7 @@ pub(crate) const ROLES: [Role; 7] = [
 ];
 
 /// What each role is answered, in the order of [`ROLES`], for `home` and what is in it.
-const TABLE: [(&str, [u16; 7]); 35] = [
+const TABLE: [(&str, [u16; 7]); 36] = [
     // For everybody: a wrong set-up token, and flows, whose id is the credential.
     ("set_up", [404; 7]),
     ("start_flow", [201; 7]),
@@ -85,6 +85,8 @@ const TABLE: [(&str, [u16; 7]); 35] = [
     ("unlock_user", [401, 403, 200, 404, 200, 403, 401]),
     ("give_grant", [401, 403, 200, 404, 200, 403, 401]),
     ("take_grant", [401, 403, 200, 404, 200, 403, 401]),
+    // Nothing makes links in this world: see `links`.
+    ("make_user_link", [401, 403, 201, 404, 201, 403, 401]),
     ("list_user_factors", [401, 403, 200, 404, 200, 403, 401]),
     // A factor that nobody has: `second_factors` removes those that somebody has.
     ("remove_user_factor", [401, 403, 404, 404, 404, 403, 401]),
@@ -114,6 +116,7 @@ pub(crate) fn body_of(operation: &str) -> Option<Value> {
         "lock_tenant" | "lock_user" => json!({"reason": "for a test"}),
         "replace_settings" => json!({"session": {"idle_minutes": 17}}),
         "create_user" => json!({"user_name": "newcomer"}),
+        "make_user_link" => json!({"purpose": "invite", "delivery": "mail"}),
         "update_user" => json!({"display_name": "Changed"}),
         _ => return None,
     })

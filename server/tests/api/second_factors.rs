@@ -80,7 +80,7 @@ fn session_of(done: &Answer) -> String {
 }
 
 /// Sets an app up; answers it with the session that goes on.
-async fn set_up_app(world: &World, token: &str) -> (Authenticator, String) {
+pub(crate) async fn set_up_app(world: &World, token: &str) -> (Authenticator, String) {
     let flow = begin_set_up(world, token, APP).await;
     let app = app_in(&flow);
     let values = json!({"code": app.code(step_at(world)).as_str(), "name": "Phone"});

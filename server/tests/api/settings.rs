@@ -18,7 +18,7 @@ on_each_storage!(
 fn unset() -> Value {
     json!({
         "session": {"idle_minutes": null, "absolute_minutes": null, "limit": null, "at_limit": null},
-        "registration": {"enabled": null, "email_required": null, "display_name_required": null},
+        "registration": {"enabled": null, "email_required": null, "display_name_required": null, "email_verified": null},
     })
 }
 
@@ -29,6 +29,7 @@ fn defaults() -> Value {
         },
         "registration": {
             "enabled": false, "email_required": false, "display_name_required": false,
+            "email_verified": false,
         },
     })
 }
@@ -42,7 +43,7 @@ async fn settings_are_read_replaced_and_inherited(world: &World) {
     );
     let own = json!({
         "session": {"idle_minutes": 1, "absolute_minutes": 43_200, "limit": 2, "at_limit": "refuse"},
-        "registration": {"enabled": true, "email_required": true, "display_name_required": true},
+        "registration": {"enabled": true, "email_required": true, "display_name_required": true, "email_verified": true},
     });
     let put = async |body: &Value| {
         world

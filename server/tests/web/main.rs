@@ -18,6 +18,7 @@ mod assets;
 mod console_tenants;
 mod console_users;
 mod forgery;
+mod links;
 mod other_ways;
 mod returning;
 mod second_factors;

@@ -39,6 +39,7 @@ impl Provider for Shows {
             enrolment: false,
             finds_tenant: true,
             inline: self.inline,
+            links: Vec::new(),
             refusal_floor_ms: 0,
         }
     }

@@ -13,11 +13,12 @@ use gatelodge_core::{
     environment::{ManualClock, SeededRandom},
     messages::Messages,
     model::{Grant, ProviderId, Tenant, TenantId, TenantName, User, UserName},
-    provider::{Provider, Registry},
+    provider::{Message, Provider, Registry},
     seal::MasterKey,
     secret::{Secret, Token},
     service::{InitialCredential, NewTenant, NewUser},
 };
+use gatelodge_provider_suite::Post;
 use gatelodge_server::{
     app::App,
     config::{Config, resolve_origin},
@@ -36,6 +37,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) struct World {
     pub(crate) router: Router,
     pub(crate) platform: Platform,
+    pub(crate) post: Arc<Post>,
     clock: Arc<ManualClock>,
 }
 
@@ -46,6 +48,20 @@ impl World {
 
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::with_ways(change, Vec::new()).await
+    }
+
+    /// With what mails links, and mailboxes.
+    pub(crate) async fn with_mail() -> Self {
+        let config = gatelodge_provider_one_time_token::Config::default();
+        let mailed = gatelodge_provider_one_time_token::OneTimeTokenProvider::new(config);
+        let ways: Vec<(&str, Arc<dyn Provider>)> = vec![("one-time-token", Arc::new(mailed))];
+        Self::with_ways(|_| {}, ways).await
+    }
+
+    /// The newest mail to an address.
+    pub(crate) async fn mail(&self, to: &str) -> Message {
+        while self.platform.deliver().await.unwrap().is_some() {}
+        self.post.at(to).pop().expect("a mail")
     }
 
     /// With more ways to sign in, each offered after the password.
@@ -69,6 +85,7 @@ impl World {
                 .add(ProviderId::new(id).unwrap(), provider)
                 .unwrap();
         }
+        let post = Arc::new(Post::default());
         let platform = Platform::open(Parts {
             storage: Arc::new(MemoryStorage::new()),
             environment: Environment::new(clock.clone(), SeededRandom::new(1)),
@@ -76,7 +93,7 @@ impl World {
             providers,
             settings: config.effective_settings(),
             limits: config.limit_policy(),
-            messages: Messages::none(),
+            messages: Messages::written_by(post.clone()).sent_by(post.clone()),
             origin: policy.links_base().parse().unwrap(),
             session_memory: 1_000,
         })
@@ -87,6 +104,7 @@ impl World {
         Self {
             router: gatelodge_server::http::router(app),
             platform,
+            post,
             clock,
         }
     }

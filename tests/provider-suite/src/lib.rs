@@ -51,12 +51,14 @@ mod carry;
 mod cases;
 mod fixture;
 mod house;
+mod post;
 mod records;
 mod run;
 mod stage;
 mod tour;
 
 pub use fixture::{Fixture, Person, Purpose, Replay, Seen};
+pub use post::Post;
 pub use run::{cases, run};
 
 /// Expands to one test per case. The argument is an expression that makes the

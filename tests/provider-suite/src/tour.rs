@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gatelodge_core::{
-    provider::{Answer, Entry, Field, FieldKind, Form, Role, Step},
+    provider::{Answer, Entry, Field, FieldKind, Form, LinkPurpose, Role, Step},
     secret::Secret,
 };
 use serde_json::json;
@@ -34,6 +34,7 @@ pub(crate) async fn tour(stage: &Stage) -> Vec<Exchange> {
                 let _ = at.answer(answer).await;
             }
             let link = Entry::Link {
+                purpose: LinkPurpose::SignIn,
                 token: "suite-link-0".into(),
             };
             let _ = at.bench.begin(&at.flow, link).await;

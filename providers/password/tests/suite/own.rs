@@ -7,8 +7,8 @@ use gatelodge_core::{
     ErrorKind,
     model::{FactorClass, ProviderId, RecordId},
     provider::{
-        Answer, Display, Effect, Entry, FieldKind, Intent, PastProof, Provider, Registry, Role,
-        Step, Who,
+        Answer, Display, Effect, Entry, FieldKind, Intent, LinkPurpose, PastProof, Provider,
+        Registry, Role, Step, Who,
     },
 };
 use gatelodge_provider_password::register;
@@ -112,7 +112,10 @@ async fn a_missing_password_or_subject_is_invalid_and_a_foreign_state_refused() 
     world.facts.subject = None;
     let turn = world.sign_in(&provider, &[("password", GOOD)]).await;
     assert_eq!(errors(&turn)[0].0, "user_name");
-    let entry = Entry::Link { token: "t".into() };
+    let entry = Entry::Link {
+        purpose: LinkPurpose::Reset,
+        token: "t".into(),
+    };
     let turn = provider.begin(&world.context(), entry).await.unwrap();
     assert_eq!(turn, refused("unsupported_entry"));
 }

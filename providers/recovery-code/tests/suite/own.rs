@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gatelodge_core::{
     ErrorKind,
     model::{ProviderId, RecordId},
-    provider::{Answer, Effect, Entry, FieldKind, Provider, Registry, Role, Turn},
+    provider::{Answer, Effect, Entry, FieldKind, LinkPurpose, Provider, Registry, Role, Turn},
 };
 use gatelodge_provider_recovery_code::register;
 use serde_json::json;
@@ -181,7 +181,10 @@ async fn nobody_a_foreign_state_and_a_link_are_refused() {
         .resume(&world.context(), enrolling.state.clone(), answer.clone())
         .await;
     assert_eq!(turn.unwrap(), Turn::refused("foreign_state"));
-    let entry = Entry::Link { token: "t".into() };
+    let entry = Entry::Link {
+        purpose: LinkPurpose::Reset,
+        token: "t".into(),
+    };
     let turn = PROVIDER.begin(&world.context(), entry).await.unwrap();
     assert_eq!(turn, Turn::refused("unsupported_entry"));
     world.facts.subject = None;

@@ -9,7 +9,8 @@ use gatelodge_core::{
     ErrorKind,
     model::{ProviderId, RecordId},
     provider::{
-        Answer, Display, Effect, Entry, FieldKind, Form, Provider, Registry, Role, Step, Turn, Who,
+        Answer, Display, Effect, Entry, FieldKind, Form, LinkPurpose, Provider, Registry, Role,
+        Step, Turn, Who,
     },
 };
 use gatelodge_provider_totp::register;
@@ -348,7 +349,10 @@ async fn nobody_a_foreign_state_and_a_link_are_refused() {
         .resume(&world.context(), enrolling.state.clone(), answer.clone())
         .await;
     assert_eq!(turn.unwrap(), Turn::refused("foreign_state"));
-    let entry = Entry::Link { token: "t".into() };
+    let entry = Entry::Link {
+        purpose: LinkPurpose::Reset,
+        token: "t".into(),
+    };
     let turn = provider.begin(&world.context(), entry).await.unwrap();
     assert_eq!(turn, Turn::refused("unsupported_entry"));
     world.facts.subject = None;

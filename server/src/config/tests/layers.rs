@@ -24,9 +24,9 @@ fn with_nothing_said_the_defaults_hold() {
     );
     assert!(!config.registration.enabled);
     assert_eq!(config.limits.disable_after, 100);
-    assert_eq!(config.providers.len(), 1);
-    assert_eq!(config.providers[0].id(), "password");
-    assert!(config.providers[0].enabled);
+    let ids: Vec<_> = config.providers.iter().map(|p| p.id()).collect();
+    assert_eq!(ids, ["password", "one-time-token", "totp", "recovery-code"]);
+    assert!(config.providers.iter().all(|provider| provider.enabled));
 }
 
 #[test]

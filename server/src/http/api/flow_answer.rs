@@ -137,7 +137,12 @@ pub async fn answer_flow(
         .answer(&handle, reply, requester.client())
         .await?;
     match progress {
-        Progress::Next { view, binding } => {
+        Progress::Next {
+            view,
+            binding,
+            hold_until,
+        } => {
+            hold(&app, hold_until).await;
             let mut jar = cookies.jar();
             if let Some(binding) = binding {
                 bind(&mut jar, &cookies, &flow, &binding);
@@ -152,6 +157,7 @@ pub async fn answer_flow(
                 .detail("what was entered does not match an account that may sign in"))
         }
         Progress::Invalid { errors, .. } => Err(Problem::validation(errors)),
+        Progress::Ended { view, .. } => Ok(Json(FlowJson::active(view)).into_response()),
         Progress::Complete(completed) => {
             Ok(complete(&app, &requester, &cookies, &handle, *completed).await)
         }

@@ -54,6 +54,8 @@ enum Intent {
     Enrol,
     Reprove,
     Recover,
+    /// To show that a mailbox is one's own.
+    Verify,
 }
 
 /// What is asked now.

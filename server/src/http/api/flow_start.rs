@@ -8,12 +8,13 @@ use gatelodge_core::{
     engine::{StartFlow, Transport},
     model::ProviderId,
     provider::Intent,
+    secret::Secret,
     service::TenantRef,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::flow_schema::Flow;
+use super::{flow_schema::Flow, types::LinkPurposeJson};
 use crate::{
     app::App,
     http::{
@@ -49,6 +50,20 @@ pub struct StartFlowRequest {
     /// What is to be set up, for `enrol`.
     #[serde(default)]
     provider: Option<String>,
+    /// The link that the person came by, in place of choosing how to sign in.
+    #[serde(default)]
+    link: Option<LinkJson>,
+}
+
+/// A link that was sent or handed over.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkJson {
+    /// What it is for, the last segment of its path.
+    purpose: LinkPurposeJson,
+    /// Its parameter `token`.
+    #[schema(value_type = String)]
+    token: Secret,
 }
 
 /// How a session is handed over.
@@ -73,6 +88,10 @@ pub enum IntentJson {
     Enrol,
     /// To prove oneself again.
     Reprove,
+    /// To get back into an account.
+    Recover,
+    /// To confirm the own e-mail address, or to change it.
+    Verify,
 }
 
 impl From<IntentJson> for Intent {
@@ -82,6 +101,8 @@ impl From<IntentJson> for Intent {
             IntentJson::SignUp => Self::SignUp,
             IntentJson::Enrol => Self::Enrol,
             IntentJson::Reprove => Self::Reprove,
+            IntentJson::Recover => Self::Recover,
+            IntentJson::Verify => Self::Verify,
         }
     }
 }
@@ -128,6 +149,7 @@ pub async fn start_flow(
             .map(ProviderId::new)
             .transpose()
             .map_err(|error| Problem::from(error).about("provider"))?,
+        link: request.link.map(|link| (link.purpose.into(), link.token)),
         ..StartFlow::sign_in(transport)
     };
     let started = app

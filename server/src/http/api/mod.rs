@@ -25,6 +25,7 @@ mod user_create;
 mod user_delete;
 pub(crate) mod user_factors;
 mod user_grants;
+mod user_link;
 mod user_list;
 mod user_lock;
 mod user_read;
@@ -87,6 +88,7 @@ pub fn router() -> OpenApiRouter<App> {
         ))
         .routes(routes!(user_lock::lock_user, user_lock::unlock_user))
         .routes(routes!(user_grants::give_grant, user_grants::take_grant))
+        .routes(routes!(user_link::make_user_link))
         .routes(routes!(user_factors::list_user_factors))
         .routes(routes!(user_factors::remove_user_factor))
         .routes(routes!(

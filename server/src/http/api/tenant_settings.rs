@@ -56,6 +56,8 @@ struct RegistrationSettingsJson {
     email_required: Option<bool>,
     /// Whether a display name must be given.
     display_name_required: Option<bool>,
+    /// Whether somebody with an e-mail address is let in only once it is verified.
+    email_verified: Option<bool>,
 }
 
 /// Settings: the tenant's own, and what is in force.
@@ -144,6 +146,7 @@ impl From<SettingsJson> for TenantSettings {
                 enabled: json.registration.enabled,
                 email_required: json.registration.email_required,
                 display_name_required: json.registration.display_name_required,
+                email_verified: json.registration.email_verified,
             },
         }
     }
@@ -169,6 +172,7 @@ impl From<TenantSettings> for SettingsJson {
                 enabled: settings.registration.enabled,
                 email_required: settings.registration.email_required,
                 display_name_required: settings.registration.display_name_required,
+                email_verified: settings.registration.email_verified,
             },
         }
     }
@@ -188,6 +192,7 @@ impl From<EffectiveSettings> for SettingsJson {
                 enabled: Some(settings.registration_enabled),
                 email_required: Some(settings.registration_email_required),
                 display_name_required: Some(settings.registration_display_name_required),
+                email_verified: Some(settings.registration_email_verified),
             },
         }
     }

@@ -3,6 +3,7 @@
 use gatelodge_core::{
     CheckedSession, Error,
     model::{Actor, AuditEvent, Grant, Session, SessionEnd, Tenant, TenantId, User, UserStatus},
+    provider::LinkPurpose,
     service::NewLock,
 };
 use jiff::Timestamp;
@@ -376,4 +377,32 @@ where
     T: Deserialize<'de>,
 {
     Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// What a link is for.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkPurposeJson {
+    /// To set up an account that somebody else made.
+    Invite,
+    /// To get back into an account.
+    Reset,
+    /// To confirm an e-mail address.
+    Verify,
+    /// To sign in.
+    SignIn,
+    /// To see one page.
+    Page,
+}
+
+impl From<LinkPurposeJson> for LinkPurpose {
+    fn from(purpose: LinkPurposeJson) -> Self {
+        match purpose {
+            LinkPurposeJson::Invite => Self::Invite,
+            LinkPurposeJson::Reset => Self::Reset,
+            LinkPurposeJson::Verify => Self::Verify,
+            LinkPurposeJson::SignIn => Self::SignIn,
+            LinkPurposeJson::Page => Self::Page,
+        }
+    }
 }

@@ -46,6 +46,9 @@ pub struct CreateUserRequest {
     /// changed at the first sign-in.
     #[serde(default)]
     generate_password: bool,
+    /// Mail an invitation to `email`, to choose a password.
+    #[serde(default)]
+    invite: bool,
 }
 
 /// The user that was made.
@@ -91,6 +94,9 @@ pub async fn create_user(
 fn new_user(request: CreateUserRequest) -> Result<NewUser, Problem> {
     let refused = |detail| Err(Problem::new(Code::InvalidRequest).detail(detail));
     let must_change = request.must_change_password;
+    if request.invite && (request.password.is_some() || request.generate_password) {
+        return refused("give either `invite` or a password");
+    }
     let credential = match (request.password, request.generate_password) {
         (Some(_), true) => return refused("give either `password` or `generate_password`"),
         (None, _) if must_change == Some(false) => {
@@ -101,6 +107,7 @@ fn new_user(request: CreateUserRequest) -> Result<NewUser, Problem> {
             must_change: must_change.unwrap_or(true),
         },
         (None, true) => InitialCredential::Generated,
+        (None, false) if request.invite => InitialCredential::Invited,
         (None, false) => InitialCredential::None,
     };
     Ok(NewUser {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use gatelodge_core::{
     access::{Resource, action},
-    model::{ProviderId, Session, SessionId},
+    model::{ProviderId, Session, SessionId, User},
+    provider::LinkPurpose,
     service::SignInMethod as Set,
     storage::Page,
 };
@@ -51,6 +52,7 @@ pub(super) async fn show(visit: Visit) -> Answer {
         tenant: label(&session.tenant),
         current: current(&visit, &session.session)?,
         sessions,
+        mailbox: mailbox(&visit, &session.user)?,
         methods: methods
             .iter()
             .map(|method| sign_in_method(&visit, method))
@@ -59,6 +61,28 @@ pub(super) async fn show(visit: Visit) -> Answer {
         links: ways_on(&visit)?,
     };
     visit.page(StatusCode::OK, &view)
+}
+
+/// The e-mail address, where mails can show that it is the person's.
+fn mailbox(visit: &Visit, user: &User) -> Result<Option<SignInMethod>, PageProblem> {
+    if !visit.platform().mails_links(LinkPurpose::Verify) {
+        return Ok(None);
+    }
+    let (state, action) = match (&user.email, user.email_verified) {
+        (None, _) => ("none", "add"),
+        (Some(_), false) => ("unverified", "verify"),
+        (Some(_), true) => ("verified", "change"),
+    };
+    let text = |part: &str| visit.t(&format!("account.mailbox.{part}"));
+    Ok(Some(SignInMethod {
+        label: match &user.email {
+            Some(email) => email.to_string(),
+            None => text("no_address")?,
+        },
+        detail: Some(text(state)?),
+        enabled: user.email_verified,
+        actions: vec![Link::new(visit.at("/account/email"), text(action)?)],
+    }))
 }
 
 fn ways_on(visit: &Visit) -> Result<Vec<Link>, PageProblem> {

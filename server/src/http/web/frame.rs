@@ -16,13 +16,15 @@ pub(super) enum Nav {
 
 /// What a page may say about the change that led to it. A closed list: the
 /// address only names one of these.
-const NOTICES: [&str; 15] = [
+const NOTICES: [&str; 18] = [
     "activated",
+    "address_verified",
     "credential_changed",
     "deactivated",
     "deleted",
     "factor_removed",
     "grants_changed",
+    "link_sent",
     "locked",
     "saved",
     "session_ended",
@@ -32,6 +34,7 @@ const NOTICES: [&str; 15] = [
     "tenant_deleted",
     "unlocked",
     "user_created",
+    "user_invited",
 ];
 
 impl Visit {

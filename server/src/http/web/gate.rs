@@ -50,6 +50,7 @@ const LONG_ENOUGH: Duration = Duration::from_secs(5 * 60);
 pub(super) enum Gate {
     SignIn,
     SignUp,
+    Recover,
     Account,
 }
 
@@ -59,6 +60,7 @@ impl Gate {
         match self {
             Self::SignIn => "/sign-in",
             Self::SignUp => "/sign-up",
+            Self::Recover => "/forgot-password",
             Self::Account => "/account/flow",
         }
     }
@@ -66,7 +68,7 @@ impl Gate {
     /// Where one begins anew.
     pub(super) fn start(self) -> &'static str {
         match self {
-            Self::SignIn | Self::SignUp => self.path(),
+            Self::SignIn | Self::SignUp | Self::Recover => self.path(),
             Self::Account => "/account",
         }
     }
@@ -74,8 +76,9 @@ impl Gate {
     fn of(intent: Intent) -> Self {
         match intent {
             Intent::SignUp => Self::SignUp,
-            Intent::Enrol | Intent::Link | Intent::Reprove => Self::Account,
-            Intent::SignIn | Intent::Recover => Self::SignIn,
+            Intent::Enrol | Intent::Link | Intent::Reprove | Intent::Verify => Self::Account,
+            Intent::Recover => Self::Recover,
+            Intent::SignIn => Self::SignIn,
         }
     }
 }
@@ -94,6 +97,14 @@ pub(super) async fn answer_sign_in(visit: Visit) -> Answer {
 
 pub(super) async fn answer_sign_up(visit: Visit) -> Answer {
     answer(visit, Gate::SignUp).await
+}
+
+pub(super) async fn show_recover(visit: Visit) -> Answer {
+    show(visit, Gate::Recover, Intent::Recover).await
+}
+
+pub(super) async fn answer_recover(visit: Visit) -> Answer {
+    answer(visit, Gate::Recover).await
 }
 
 /// The present step of a flow that changes a credential.
@@ -123,8 +134,25 @@ pub(super) async fn start_enrolment(visit: Visit) -> Answer {
         target: Some(provider.map_err(|_| Problem::new(Code::NotFound))?),
         ..StartFlow::sign_in(Transport::Cookie)
     };
-    let (view, jar) = begin(&visit, start).await?;
-    let mut response = see_other(&step_address(&visit, Gate::Account, &view.id));
+    begin_in_account(&visit, start).await
+}
+
+/// Begins to confirm the own e-mail address, or to change it.
+pub(super) async fn start_verification(visit: Visit) -> Answer {
+    if visit.is_prefetch() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let start = StartFlow {
+        intent: Intent::Verify,
+        session: Some(visit.session()?.clone()),
+        ..StartFlow::sign_in(Transport::Cookie)
+    };
+    begin_in_account(&visit, start).await
+}
+
+async fn begin_in_account(visit: &Visit, start: StartFlow) -> Answer {
+    let (view, jar) = begin(visit, start).await?;
+    let mut response = see_other(&step_address(visit, Gate::Account, &view.id));
     jar.onto(response.headers_mut());
     Ok(response)
 }
@@ -266,7 +294,7 @@ fn step_address(visit: &Visit, gate: Gate, flow: &str) -> String {
 }
 
 /// A step's form as it was sent.
-struct Given {
+pub(super) struct Given {
     flow: String,
     step: Option<String>,
     provider: String,
@@ -305,6 +333,18 @@ impl Given {
         })
     }
 
+    /// What stands for a link that was confirmed.
+    pub(super) fn of_link(flow: &str, provider: &str) -> Self {
+        Self {
+            flow: flow.to_owned(),
+            step: None,
+            provider: provider.to_owned(),
+            answer: ReplyAnswer::Go,
+            typed: BTreeMap::new(),
+            name: None,
+        }
+    }
+
     fn reply(&self, visit: &Visit) -> Reply {
         Reply {
             step: self.step.clone(),
@@ -341,16 +381,6 @@ async fn answer(mut visit: Visit, gate: Gate) -> Answer {
         .answer(&handle, reply, visit.requester.client())
         .await;
     match progress {
-        Ok(Progress::Next { view, binding }) => {
-            let mut jar = visit.cookies.jar();
-            if let Some(binding) = binding {
-                bind(&mut jar, &visit.cookies, &given.flow, &binding);
-                given.remember(&visit, &mut jar, view.tenant.as_deref());
-            }
-            let mut response = see_other(&step_address(&visit, gate, &given.flow));
-            jar.onto(response.headers_mut());
-            Ok(response)
-        }
         Ok(Progress::Refused { view, hold_until }) => {
             hold(&visit.app, hold_until).await;
             refused(&visit, gate, &view, &given).await
@@ -358,12 +388,48 @@ async fn answer(mut visit: Visit, gate: Gate) -> Answer {
         Ok(Progress::Invalid { view, errors }) => {
             invalid(&visit, gate, &view, &given, &errors).await
         }
-        Ok(Progress::Complete(completed)) => complete(&visit, gate, &given, *completed).await,
+        Ok(progress) => lead_on(&visit, &given, progress).await,
         // Answered already, in another tab or by a second click: on to what is asked now.
         Err(error) if error.kind() == ErrorKind::Conflict => {
             Ok(see_other(&step_address(&visit, gate, &given.flow)))
         }
         Err(error) => Err(lost(gate, error)),
+    }
+}
+
+/// On to the next step, to the session, or to where a flow without one ends.
+pub(super) async fn lead_on(visit: &Visit, given: &Given, progress: Progress) -> Answer {
+    match progress {
+        Progress::Next {
+            view,
+            binding,
+            hold_until,
+        } => {
+            hold(&visit.app, hold_until).await;
+            let mut jar = visit.cookies.jar();
+            if let Some(binding) = binding {
+                bind(&mut jar, &visit.cookies, &given.flow, &binding);
+                given.remember(visit, &mut jar, view.tenant.as_deref());
+            }
+            let gate = Gate::of(view.intent);
+            let mut response = see_other(&step_address(visit, gate, &given.flow));
+            jar.onto(response.headers_mut());
+            Ok(response)
+        }
+        Progress::Complete(completed) => {
+            let gate = Gate::of(completed.view.intent);
+            complete(visit, gate, given, *completed).await
+        }
+        Progress::Ended { .. } => {
+            let path = match visit.requester.session {
+                Some(_) => "/account?notice=address_verified",
+                None => "/sign-in?notice=address_verified",
+            };
+            Ok(see_other(&visit.at(path)))
+        }
+        Progress::Refused { .. } | Progress::Invalid { .. } => {
+            Err(Error::internal("an answer that does not lead on").into())
+        }
     }
 }
 
@@ -415,8 +481,11 @@ async fn complete(visit: &Visit, gate: Gate, given: &Given, completed: Completed
     .await;
     given.remember(visit, &mut jar, Some(completed.tenant.name.as_str()));
     let to = completed.return_to.unwrap_or_else(|| match gate {
+        Gate::Account if completed.view.intent == Intent::Verify => {
+            visit.at("/account?notice=address_verified")
+        }
         Gate::Account => visit.at("/account?notice=credential_changed"),
-        Gate::SignIn | Gate::SignUp => visit.at("/account"),
+        Gate::SignIn | Gate::SignUp | Gate::Recover => visit.at("/account"),
     });
     let mut response: Response = see_other(&to);
     jar.onto(response.headers_mut());

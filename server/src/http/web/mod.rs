@@ -13,6 +13,7 @@
 //! | `home`, `assets` | the start, style sheets and pictures |
 //! | `setup` | the first administrator |
 //! | `gate`, `steps`, `remember` | signing in, signing up, changing credentials: one step each |
+//! | `link` | links from mails |
 //! | `sign_out` | leaving |
 //! | `account` | one's own account |
 //! | `console` | tenants and users, for administrators |
@@ -25,6 +26,7 @@ mod frame;
 mod gate;
 mod hints;
 mod home;
+mod link;
 mod problem;
 mod remember;
 mod setup;
@@ -86,6 +88,15 @@ fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
             "/sign-up",
             get(open(gate::show_sign_up)).post(open(gate::answer_sign_up)),
         ),
+        (
+            "/forgot-password",
+            get(open(gate::show_recover)).post(open(gate::answer_recover)),
+        ),
+        (
+            "/link/{purpose}",
+            get(open(link::show)).post(open(link::confirm)),
+        ),
+        ("/account/email", get(open(gate::start_verification))),
         (
             "/sign-out",
             get(open(sign_out::ask)).post(change(sign_out::sign_out)),

@@ -65,7 +65,7 @@ pub(super) async fn page(visit: &Visit, gate: Gate, flow: &FlowView, again: &Aga
     let mut view = View::new(sheet.title()?);
     view.frame = match gate {
         Gate::Account => visit.frame(Nav::Account)?,
-        Gate::SignIn | Gate::SignUp => visit.gate_frame(),
+        Gate::SignIn | Gate::SignUp | Gate::Recover => visit.gate_frame(),
     };
     view.tenant = flow.tenant.as_ref().map(|name| {
         let shown = flow.tenant_display_name.as_ref().unwrap_or(name);
@@ -107,6 +107,12 @@ impl Sheet<'_> {
                 "flow.duty.title"
             }
             (Gate::SignUp, _) => "flow.sign_up.title",
+            (Gate::Recover, _) => "flow.recover.title",
+            (Gate::Account, Some(StepBody::Prompt { .. }))
+                if self.flow.intent == provider::Intent::Verify =>
+            {
+                "link.verify.title"
+            }
             (Gate::Account, Some(StepBody::Prompt { provider, .. })) => {
                 let label = self.label(provider);
                 return self.visit.tv("flow.set_up.title", &[("method", &label)]);
@@ -200,7 +206,9 @@ impl Sheet<'_> {
         let step = self.flow.step.as_ref();
         let mut post = match self.gate {
             Gate::Account => self.visit.post(self.gate.path()),
-            Gate::SignIn | Gate::SignUp => Post::new(self.visit.at(self.gate.path())),
+            Gate::SignIn | Gate::SignUp | Gate::Recover => {
+                Post::new(self.visit.at(self.gate.path()))
+            }
         };
         post = post
             .hidden("flow", &self.flow.id)
@@ -289,7 +297,7 @@ impl Sheet<'_> {
             let key = match self.gate {
                 Gate::SignUp => "flow.sign_up",
                 Gate::SignIn if self.first => "flow.sign_in",
-                Gate::SignIn | Gate::Account => "flow.continue",
+                Gate::SignIn | Gate::Account | Gate::Recover => "flow.continue",
             };
             actions.push(Action::submit(self.visit.t(key)?));
         }
@@ -335,17 +343,31 @@ impl Sheet<'_> {
             self.visit.t(key).map(|label| Link::new(href, label))
         };
         Ok(match self.gate {
-            Gate::SignIn if self.first => match self.registration().await? {
-                true => vec![link("/sign-up", "flow.create_account")?],
-                false => Vec::new(),
-            },
+            Gate::SignIn if self.first => {
+                let mut links = Vec::new();
+                if self.recovery() {
+                    links.push(link("/forgot-password", "flow.forgot_password")?);
+                }
+                if self.registration().await? {
+                    links.push(link("/sign-up", "flow.create_account")?);
+                }
+                links
+            }
             Gate::SignIn => vec![link("/sign-in", "flow.start_again")?],
             Gate::SignUp => vec![link("/sign-in", "flow.have_account")?],
+            Gate::Recover => vec![link("/sign-in", "flow.back_to_sign_in")?],
             Gate::Account => {
                 let label = self.visit.t("console.cancel")?;
                 vec![Link::new(self.visit.at("/account"), label)]
             }
         })
+    }
+
+    /// Whether a forgotten password can be replaced here.
+    fn recovery(&self) -> bool {
+        self.visit
+            .platform()
+            .mails_links(provider::LinkPurpose::Reset)
     }
 
     /// Whether people may make accounts for themselves here.

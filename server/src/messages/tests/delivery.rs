@@ -23,8 +23,8 @@ use gatelodge_core::{
         TenantName, UserName,
     },
     provider::{
-        Answer, Context, Description, Effect, Entry, Field, FieldKind, Form, Message, Provider,
-        Registry, Role, State, Step, Turn,
+        Answer, Context, Description, Effect, Entry, Field, FieldKind, Form, LinkPurpose, Message,
+        Provider, Registry, Role, State, Step, Turn,
     },
     seal::MasterKey,
     secret::Secret,
@@ -71,6 +71,7 @@ impl Provider for Mailer {
             enrolment: false,
             finds_tenant: false,
             inline: true,
+            links: Vec::new(),
             refusal_floor_ms: 0,
         }
     }
@@ -85,7 +86,8 @@ impl Provider for Mailer {
 
     async fn resume(&self, context: &Context<'_>, _: State, _: Answer) -> Result<Turn> {
         let hour = later(context.now(), Duration::from_secs(3_600));
-        let message = Message::mail("magic_link", hour).with_link("sign-in", Secret::new(CANARY));
+        let message =
+            Message::mail("magic_link", hour).with_link(LinkPurpose::SignIn, Secret::new(CANARY));
         let wait = Step::Wait {
             poll_after_ms: 2_000,
         };

@@ -6,7 +6,7 @@ use gatelodge_core::{
     environment::later,
     messages::{Draft, Render as _, Rendered},
     model::{DisplayName, Tenant},
-    provider::{Link, MessageChannel},
+    provider::{Link, LinkPurpose, MessageChannel},
     secret::Secret,
 };
 use gatelodge_storage_suite::fixtures::Fixtures;
@@ -18,13 +18,15 @@ const ORIGIN: &str = "https://id.example.org";
 const TOKEN: &str = "abc-DEF_123";
 
 /// Templates, and the values that each needs.
-const MAILS: [(&str, &[&str]); 7] = [
+const MAILS: [(&str, &[&str]); 9] = [
     ("invite", &["link"]),
     ("reset", &["link"]),
     ("verify", &["link"]),
     ("magic_link", &["link"]),
     ("code", &["code"]),
-    ("password_changed", &[]),
+    ("credential_changed", &[]),
+    ("address_changed", &[]),
+    ("page_link", &["link"]),
     ("device_stolen", &[]),
 ];
 
@@ -66,7 +68,7 @@ impl Order {
     /// With every value that its template needs.
     fn full(template: &'static str, needs: &[&str]) -> Self {
         let link = needs.contains(&"link").then(|| Link {
-            purpose: "reset".to_owned(),
+            purpose: LinkPurpose::Reset,
             token: Secret::new(TOKEN),
         });
         let code = needs.contains(&"code").then_some("314159");

@@ -50,6 +50,12 @@ pub(in crate::pages) fn account() -> AccountView {
         tenant: northwind(),
         current: current_session(Some("30 minutes".into())),
         sessions: sessions(true),
+        mailbox: Some(SignInMethod {
+            label: "ada@northwind.example".into(),
+            detail: Some("Verified".into()),
+            enabled: true,
+            actions: vec![Link::new("/account/email", "Change")],
+        }),
         methods: vec![
             SignInMethod {
                 label: "Password".into(),
@@ -88,6 +94,7 @@ pub(in crate::pages) fn account_minimal() -> AccountView {
         tenant: northwind(),
         current: current_session(None),
         sessions: SessionsBlock::default(),
+        mailbox: None,
         methods: vec![],
         notice: None,
         links: vec![],

@@ -23,6 +23,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("device.browser_on", "{browser} on {system}"),
     ("device.unknown", "Unknown program"),
     // The result of the last change.
+    (
+        "notice.address_verified",
+        "Your e-mail address is confirmed.",
+    ),
     ("notice.activated", "The account can be used again."),
     (
         "notice.credential_changed",
@@ -36,6 +40,14 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     (
         "notice.factor_removed",
         "The second factor has been removed, and all sessions have ended.",
+    ),
+    (
+        "notice.link_sent",
+        "A mail is on its way. Its link works once.",
+    ),
+    (
+        "notice.user_invited",
+        "The user has been created, and an invitation is on its way.",
     ),
     (
         "notice.grants_changed",
@@ -74,6 +86,43 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("form.user_taken", "There is already a user with this name."),
     // Signing in and up.
     ("flow.choose_tenant.title", "Choose your organisation"),
+    ("flow.recover.title", "Forgot your password?"),
+    ("flow.back_to_sign_in", "Back to sign-in"),
+    (
+        "link.over",
+        "This link does not work, or no longer does: each works once and for a while. Ask for a new one.",
+    ),
+    ("link.not_now", "Back to sign-in"),
+    ("link.invite.title", "Set up your account"),
+    (
+        "link.invite.text",
+        "You were invited. Go on to choose how you sign in.",
+    ),
+    ("link.invite.button", "Set up my account"),
+    ("link.reset.title", "Choose a new password"),
+    (
+        "link.reset.text",
+        "Go on to choose a new password. Until you have, the old one stays as it is.",
+    ),
+    ("link.reset.button", "Choose a new password"),
+    ("link.verify.title", "Confirm your e-mail address"),
+    (
+        "link.verify.text",
+        "Confirm that you have received this mail and that the address is yours.",
+    ),
+    ("link.verify.button", "Confirm"),
+    ("link.sign-in.title", "Sign in"),
+    (
+        "link.sign-in.text",
+        "You are about to sign in, in this browser.",
+    ),
+    ("link.sign-in.button", "Sign in"),
+    ("link.page.title", "A page for you"),
+    (
+        "link.page.text",
+        "Go on to the page that this link leads to.",
+    ),
+    ("link.page.button", "Go on"),
     ("flow.duty.title", "Before you go on"),
     ("flow.set_up.title", "{method}"),
     ("flow.continue_with", "Continue with {method}"),
@@ -168,6 +217,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("console.users.create", "Create user"),
     ("console.users.first_password", "First password"),
     (
+        "console.users.first_password.invite",
+        "Send an invitation to choose one, to the e-mail address",
+    ),
+    (
         "console.users.first_password.generate",
         "Make one and show it to me once",
     ),
@@ -183,6 +236,18 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "console.user.names.text",
         "The user name is what they sign in with.",
     ),
+    ("console.user.link.invite.title", "Invitation"),
+    (
+        "console.user.link.invite.text",
+        "Sends a link to the e-mail address. It shows that the address is theirs, and lets them choose a password.",
+    ),
+    ("console.user.link.invite.submit", "Send an invitation"),
+    ("console.user.link.reset.title", "Forgotten password"),
+    (
+        "console.user.link.reset.text",
+        "Sends a link to choose a new password to the e-mail address. You never see it, and the present password works until then.",
+    ),
+    ("console.user.link.reset.submit", "Send a reset link"),
     ("console.email.verified", "Verified"),
     ("console.email.unverified", "Not verified"),
     ("console.must_change", "Next sign-in"),

@@ -68,15 +68,41 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "mail.code.otherwise",
         "If you did not ask for it, ignore this mail. Tell the code to nobody, whoever they say they are.",
     ),
-    ("mail.password_changed.subject", "Your password was changed"),
     (
-        "mail.password_changed.text",
-        "The password of your account at {tenant} was changed on {at}. If that was you, there is nothing to do.",
+        "mail.credential_changed.subject",
+        "How you sign in was changed",
     ),
     (
-        "mail.password_changed.otherwise",
+        "mail.credential_changed.text",
+        "A password or another way to sign in to your account at {tenant} was changed on {at}. If that was you, there is nothing to do.",
+    ),
+    (
+        "mail.credential_changed.otherwise",
         "If it was not you, choose a new password at once, and tell somebody who looks after {tenant}.",
     ),
+    (
+        "mail.address_changed.subject",
+        "Your e-mail address is being changed",
+    ),
+    (
+        "mail.address_changed.text",
+        "On {at} another e-mail address was set for your account at {tenant}. If that was you, there is nothing to do. This is the last mail to this address.",
+    ),
+    (
+        "mail.address_changed.otherwise",
+        "If it was not you, tell somebody who looks after {tenant} at once.",
+    ),
+    ("mail.page_link.subject", "A page at {tenant} for you"),
+    (
+        "mail.page_link.text",
+        "Open this link to see a page at {tenant}:",
+    ),
+    ("mail.page_link.button", "See the page"),
+    (
+        "mail.page_link.otherwise",
+        "If you expected no such link, do not open it. Hand it to nobody: whoever has it sees the page as you.",
+    ),
+    ("mail.or_code", "Or enter this code where you asked for it:"),
     (
         "mail.device_stolen.subject",
         "A device that was remembered may have been copied",

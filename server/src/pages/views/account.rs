@@ -20,6 +20,8 @@ pub struct AccountView {
     pub current: CurrentSession,
     /// All own sessions, this one first.
     pub sessions: SessionsBlock,
+    /// The e-mail address, where it can be changed.
+    pub mailbox: Option<SignInMethod>,
     /// Ways to sign in.
     pub methods: Vec<SignInMethod>,
     /// A word from us, such as the result of the last change.

@@ -26,6 +26,7 @@ impl Provider for Ticket {
             enrolment: false,
             finds_tenant: true,
             inline: true,
+            links: Vec::new(),
             refusal_floor_ms: 0,
         }
     }

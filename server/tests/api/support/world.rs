@@ -15,6 +15,7 @@ use gatelodge_core::{
     storage::Storage,
 };
 use gatelodge_postgres::Database;
+use gatelodge_provider_suite::Post;
 use gatelodge_server::{
     app::App,
     config::{Config, resolve_origin},
@@ -37,6 +38,8 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080
 pub(crate) struct Plan {
     pub(crate) config: Config,
     pub(crate) storage: Arc<dyn Storage>,
+    /// Whether a link by mail is a way to sign in.
+    pub(crate) mailed_sign_in: bool,
     ground: Ground,
 }
 
@@ -54,9 +57,11 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     /// The origin of its pages.
     pub(crate) origin: String,
+    pub(crate) post: Arc<Post>,
     /// Another server on the same storage, where a ticket signs anybody in.
     pub(super) issuer: Platform,
     config: Config,
+    mailed_sign_in: bool,
     storage: Arc<dyn Storage>,
     ground: Ground,
 }
@@ -74,6 +79,7 @@ impl Plan {
         Self {
             config,
             storage,
+            mailed_sign_in: false,
             ground: Ground::Memory,
         }
     }
@@ -120,12 +126,17 @@ impl World {
 
     /// An empty one on the same kind of storage, with a configuration of its own.
     pub(crate) async fn another_with(&self, change: impl FnOnce(&mut Config)) -> Self {
+        self.another_by(|plan| change(&mut plan.config)).await
+    }
+
+    /// An empty one on the same kind of storage, with a plan of its own.
+    pub(crate) async fn another_by(&self, change: impl FnOnce(&mut Plan)) -> Self {
         let mut plan = match self.ground {
             Ground::Memory => Plan::in_memory(),
             Ground::Folder { .. } => Plan::on_sqlite().await,
             Ground::Database { .. } => Plan::on_postgres().await,
         };
-        change(&mut plan.config);
+        change(&mut plan);
         Self::of(plan).await
     }
 
@@ -135,6 +146,7 @@ impl World {
         let plan = Plan {
             config: self.config.clone(),
             storage: self.storage.clone(),
+            mailed_sign_in: self.mailed_sign_in,
             ground: Ground::Memory,
         };
         Self::start(plan, self.clock.clone(), 3).await
@@ -155,11 +167,21 @@ impl World {
     async fn start(plan: Plan, clock: Arc<ManualClock>, seed: u64) -> Self {
         let policy = resolve_origin(&plan.config.server, LISTEN).unwrap();
         let origin = policy.links_base();
-        let platform = open(&plan, &clock, &origin, real_providers(), seed).await;
+        let post = Arc::new(Post::default());
+        let messages = Messages::written_by(post.clone()).sent_by(post.clone());
+        let providers = real_providers(plan.mailed_sign_in);
+        let platform = open(&plan, &clock, &origin, (providers, messages), seed).await;
         let mut tickets = Registry::new();
         let id = ProviderId::new("ticket").unwrap();
         tickets.add(id, Arc::new(Ticket)).unwrap();
-        let issuer = open(&plan, &clock, &origin, tickets, seed + 1).await;
+        let issuer = open(
+            &plan,
+            &clock,
+            &origin,
+            (tickets, Messages::none()),
+            seed + 1,
+        )
+        .await;
         let renderer = Renderer::new(PageOptions::default()).unwrap();
         let app = App::new(platform.clone(), policy, renderer, plan.config.clone());
         Self {
@@ -167,8 +189,10 @@ impl World {
             platform,
             clock,
             origin,
+            post,
             issuer,
             config: plan.config,
+            mailed_sign_in: plan.mailed_sign_in,
             storage: plan.storage,
             ground: plan.ground,
         }
@@ -218,17 +242,21 @@ impl World {
     }
 }
 
-/// The password, and what confirms a sign-in.
-fn real_providers() -> Registry {
+/// The password, what confirms a sign-in, and what leads back into an account.
+fn real_providers(mailed_sign_in: bool) -> Registry {
     let mut providers = Registry::new();
     gatelodge_provider_password::register(&mut providers);
     gatelodge_provider_totp::register(&mut providers);
     gatelodge_provider_recovery_code::register(&mut providers);
+    gatelodge_provider_one_time_token::register(&mut providers);
     let threads = json!({"threads": 2}).as_object().unwrap().clone();
+    let links = json!({"sign_in": mailed_sign_in});
+    let links = links.as_object().unwrap().clone();
     for (kind, table) in [
         ("password", threads),
         ("totp", Default::default()),
         ("recovery-code", Default::default()),
+        ("one-time-token", links),
     ] {
         let id = ProviderId::new(kind).unwrap();
         providers.configure(id, kind, table).unwrap();
@@ -240,7 +268,7 @@ async fn open(
     plan: &Plan,
     clock: &Arc<ManualClock>,
     origin: &str,
-    providers: Registry,
+    (providers, messages): (Registry, Messages),
     seed: u64,
 ) -> Platform {
     let parts = Parts {
@@ -250,7 +278,7 @@ async fn open(
         providers,
         settings: plan.config.effective_settings(),
         limits: plan.config.limit_policy(),
-        messages: Messages::none(),
+        messages,
         origin: origin.parse().unwrap(),
         session_memory: 1_000,
     };

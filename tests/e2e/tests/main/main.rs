@@ -22,6 +22,7 @@ mod guards;
 mod keyboard;
 mod locks;
 mod looks;
+mod mails;
 mod moving;
 mod nodes;
 mod operations;

@@ -1,4 +1,4 @@
-use gatelodge_core::provider::{Entry, Intent, Step, Turn};
+use gatelodge_core::provider::{Entry, Intent, LinkPurpose, Step, Turn};
 
 use crate::{
     bench::How,
@@ -58,6 +58,10 @@ pub(crate) async fn an_entry_it_does_not_know_is_refused(stage: &Stage) {
         let (mut bench, mut ada) = stage.ready().await;
         let (attempt, _) = bench.succeed(&mut ada, how).await;
         let knows_links = matches!(attempt.entry, Entry::Link { .. });
+        let purpose = match attempt.entry {
+            Entry::Link { purpose, .. } => purpose,
+            Entry::Chosen {} => LinkPurpose::SignIn,
+        };
         for token in [
             String::new(),
             "x".to_owned(),
@@ -67,6 +71,7 @@ pub(crate) async fn an_entry_it_does_not_know_is_refused(stage: &Stage) {
         ] {
             let mut flow = bench.flow(&ada, how);
             let entry = Entry::Link {
+                purpose,
                 token: token.into(),
             };
             let turn = no_fault(bench.begin(&flow, entry).await, "an unknown link");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gatelodge_core::{
     ErrorKind,
     limits::LimitPolicy,
-    provider::{Answer, Effect, Entry, Step, Who},
+    provider::{Answer, Effect, Entry, MessageChannel, Step, Who},
 };
 
 use super::secrets::{holds, is_distinctive};
@@ -234,7 +234,8 @@ pub(crate) async fn in_the_engine_who_may_not_sign_in_is_refused_like_a_wrong_an
                 wrong = Some(house.answer(&mut visit, answer).await);
                 visit.answers.pop();
             }
-            // The obstacle comes while the flow is under way.
+            // The obstacle comes while the flow is under way, and its mail has come.
+            house.fetch_mail(&mut ada).await;
             house.hinder(&ada, obstacle, true).await;
             let answer = house.right(&mut visit, &claim, &mut ada).await;
             let refused = house.answer(&mut visit, &answer).await;
@@ -433,11 +434,19 @@ async fn ways(stage: &Stage) -> Vec<Way> {
             ),
             _ => false,
         };
+        // There are mailboxes in a house, and no telephones; nobody there opens a
+        // link while another page waits for it.
         let sends = bench.exchanges.iter().any(|exchange| {
             let effects = exchange.turn.iter().flat_map(|turn| &turn.effects);
-            effects
-                .into_iter()
-                .any(|effect| matches!(effect, Effect::Send { .. }))
+            let mut messages = effects.filter_map(|effect| match effect {
+                Effect::Send { message } => Some(message),
+                _ => None,
+            });
+            let waits = exchange
+                .turn
+                .iter()
+                .any(|turn| matches!(turn.step, Step::Wait { .. }));
+            messages.any(|message| waits || message.channel != MessageChannel::Mail)
         });
         ways.push(Way {
             how,

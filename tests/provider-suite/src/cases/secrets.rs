@@ -56,7 +56,7 @@ pub(crate) async fn no_secret_is_given_back_to_the_person(stage: &Stage) {
 fn given(tour: &[Exchange]) -> BTreeSet<String> {
     let mut secrets = BTreeSet::new();
     for exchange in tour {
-        if let Some(Entry::Link { token }) = &exchange.entry {
+        if let Some(Entry::Link { token, .. }) = &exchange.entry {
             secrets.insert(token.expose().to_owned());
         }
         match &exchange.answer {

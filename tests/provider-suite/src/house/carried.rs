@@ -8,12 +8,12 @@ use std::{
 
 use async_trait::async_trait;
 use gatelodge_core::{
-    Result,
+    Error, Result,
     model::{FactorClass, RecordId},
     provider::{
         Answer, Context, Credential, Description, Effect, Enrolment, Entry, Field, FieldKind, Form,
-        HttpRequest, HttpResponse, Intent, KeptRecord, NewRecord, Proof, Provider, Role, Services,
-        State, Step, Turn,
+        HttpRequest, HttpResponse, Intent, Issued, KeptRecord, LinkRequest, Links, NewRecord,
+        Proof, Provider, Role, Services, State, Step, Turn,
     },
 };
 
@@ -77,6 +77,19 @@ impl Provider for Carried {
 
     fn enrolment(&self) -> Option<&dyn Enrolment> {
         Some(self)
+    }
+
+    fn links(&self) -> Option<&dyn Links> {
+        self.provider.links().map(|_| self as &dyn Links)
+    }
+}
+
+#[async_trait]
+impl Links for Carried {
+    async fn issue(&self, context: &Context<'_>, request: &LinkRequest) -> Result<Issued> {
+        let links = self.provider.links();
+        let links = links.ok_or_else(|| Error::internal("no links are made here"))?;
+        Ok(carry(&links.issue(context, &carry(request)).await?))
     }
 }
 
@@ -155,6 +168,7 @@ impl Provider for First {
             enrolment: false,
             finds_tenant: false,
             inline: true,
+            links: Vec::new(),
             refusal_floor_ms: 0,
         }
     }

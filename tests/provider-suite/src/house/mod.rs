@@ -14,12 +14,14 @@ use gatelodge_core::{
     limits::LimitPolicy,
     messages::Messages,
     model::{
-        ClientFacts, EffectiveSettings, FactorClass, ProviderId, TenantName, UserName, UserStatus,
+        ClientFacts, EffectiveSettings, Email, FactorClass, ProviderId, TenantId, TenantName, User,
+        UserName, UserStatus,
     },
     provider::{Answer, Description, Intent, NewRecord, Registry, Step},
     seal::MasterKey,
     secret::Secret,
     service::{InitialCredential, NewLock, NewTenant, NewUser, TenantRef, UserPatch},
+    storage::{Mode, Scope, Storage},
 };
 use gatelodge_storage_suite::memory::MemoryStorage;
 use serde_json::Value;
@@ -27,7 +29,7 @@ use serde_json::Value;
 pub(crate) use visit::{Reached, Visit};
 
 use crate::{
-    Fixture, Person, Purpose, Seen,
+    Fixture, Person, Post, Purpose, Seen,
     bench::{How, THEN, configure, provider_id, time},
 };
 use carried::{Carried, First, WORD};
@@ -59,6 +61,7 @@ pub(crate) struct House {
     pub(crate) given: Vec<Secret>,
     people: Vec<Person>,
     planted: Arc<Mutex<Vec<NewRecord>>>,
+    post: Arc<Post>,
 }
 
 impl House {
@@ -67,14 +70,16 @@ impl House {
         let configured = configure(&*fixture);
         let planted = Arc::default();
         let clock = ManualClock::at(time(THEN));
+        let storage = Arc::new(MemoryStorage::new());
+        let post = Arc::new(Post::default());
         let platform = Platform::open(Parts {
-            storage: Arc::new(MemoryStorage::new()),
+            storage: storage.clone(),
             environment: Environment::new(clock.clone(), SeededRandom::new(3)),
             master_key: MasterKey::new([7; 32]),
             providers: providers(&fixture, &planted),
             settings: EffectiveSettings::default(),
             limits: LimitPolicy::default(),
-            messages: Messages::none(),
+            messages: Messages::written_by(post.clone()).sent_by(post.clone()),
             origin: "https://gatelodge.example".parse().expect("an address"),
             session_memory: 100,
         })
@@ -89,14 +94,15 @@ impl House {
             given: Vec::new(),
             people: Vec::new(),
             planted,
+            post,
         };
-        house.move_in().await;
+        house.move_in(storage.as_ref()).await;
         house
     }
 
     /// The same people as on the bench: Ada and Bob in one tenant, another Ada
     /// in another.
-    async fn move_in(&mut self) {
+    async fn move_in(&mut self, storage: &dyn Storage) {
         let operator = Caller::operator();
         for (tenant, names) in [("acme", &["ada", "bob"][..]), ("globex", &["ada"])] {
             let new = NewTenant {
@@ -109,11 +115,12 @@ impl House {
                 let new = NewUser {
                     user_name: UserName::new(name).expect("a name"),
                     display_name: None,
-                    email: None,
+                    email: Email::new(&address(self.people.len())).ok(),
                     credential: InitialCredential::None,
                 };
                 let made = self.platform.users().create(&operator, tenant, new).await;
                 let (user, _) = made.expect("a user is made");
+                verify(storage, tenant, user.clone()).await;
                 self.people.push(Person {
                     tenant,
                     id: user.id,
@@ -125,6 +132,18 @@ impl House {
                 });
             }
         }
+    }
+
+    /// Fetches the mails that are there for a person.
+    pub(crate) async fn fetch_mail(&self, person: &mut Person) {
+        while self
+            .platform
+            .deliver()
+            .await
+            .expect("mail is sent")
+            .is_some()
+        {}
+        person.inbox = self.post.at(&address(person.index as usize));
     }
 
     pub(crate) fn ada(&self) -> Person {
@@ -177,6 +196,7 @@ impl House {
                 purpose = Purpose::Prove;
             }
             let step = self.step_of(&mut visit).await;
+            self.fetch_mail(person).await;
             let answer = match (purpose, self.description.enrolment) {
                 (Purpose::Enrol, false) => Answer::fields([]),
                 _ => self.fixture.right(person, &self.seen_by(&step, purpose)),
@@ -259,7 +279,8 @@ impl House {
                 let view = match progress {
                     Progress::Next { view, .. }
                     | Progress::Refused { view, .. }
-                    | Progress::Invalid { view, .. } => view,
+                    | Progress::Invalid { view, .. }
+                    | Progress::Ended { view, .. } => view,
                     Progress::Complete(completed) => &completed.view,
                 };
                 let mut view = serde_json::to_value(view).expect("a view is JSON");
@@ -283,6 +304,20 @@ fn cover(view: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(cover),
         _ => {}
     }
+}
+
+/// The address of the person with this number.
+fn address(index: usize) -> String {
+    format!("person-{index}@gatelodge.example")
+}
+
+/// Whoever moves in has shown the mailbox before.
+async fn verify(storage: &dyn Storage, tenant: TenantId, mut user: User) {
+    user.email_verified = true;
+    let unit = storage.begin(Scope::Tenant(tenant), Mode::Write).await;
+    let mut unit = unit.expect("a unit begins");
+    unit.users().update(&user).await.expect("a user changes");
+    unit.commit().await.expect("it is stored");
 }
 
 /// The tried provider, and before it the plain one.

@@ -76,7 +76,10 @@ impl Visit {
 
     /// Whether a provider asks in its form who it is.
     pub(super) fn offers_identifier(&self, provider: &str) -> bool {
-        let Some(Shown::Step(Step::Prompt { form })) = self.shown(provider) else {
+        let Some(Shown::Step(step)) = self.shown(provider) else {
+            return false;
+        };
+        let Step::Prompt { form } = *step else {
             return false;
         };
         form.fields
@@ -91,8 +94,8 @@ impl Visit {
             StepBody::Choose { providers } => {
                 let offer = providers.iter().find(|offer| offer.id == provider)?;
                 return Some(match (&offer.form, &offer.challenge) {
-                    (Some(form), _) => Shown::Step(Step::Prompt { form: form.clone() }),
-                    (None, Some(options)) => Shown::Step(Step::Challenge {
+                    (Some(form), _) => Shown::step(Step::Prompt { form: form.clone() }),
+                    (None, Some(options)) => Shown::step(Step::Challenge {
                         challenge: ChallengeKind::WebauthnGet,
                         options: options.clone(),
                     }),
@@ -121,14 +124,20 @@ impl Visit {
             },
             _ => return None,
         };
-        Some(Shown::Step(step))
+        Some(Shown::step(step))
     }
 }
 
 /// What a flow shows of a provider.
 enum Shown {
-    Step(Step),
+    Step(Box<Step>),
     ToBeChosen,
+}
+
+impl Shown {
+    fn step(step: Step) -> Self {
+        Self::Step(Box::new(step))
+    }
 }
 
 impl House {
@@ -141,8 +150,8 @@ impl House {
         how: How,
     ) -> Result<Visit, Reached> {
         let mut start = self.start(claim, Transport::Cookie);
-        if let (Entry::Link { token }, How::FirstStep) = (entry, how) {
-            start.link = Some((provider_id(), token.clone()));
+        if let (Entry::Link { purpose, token }, How::FirstStep) = (entry, how) {
+            start.link = Some((*purpose, token.clone()));
             self.given.push(token.clone());
         }
         // What can also start a sign-in is an alternative, and what stands in for
@@ -184,7 +193,7 @@ impl House {
             }
         }
         match visit.shown(provider.as_str()) {
-            Some(Shown::Step(step)) => step,
+            Some(Shown::Step(step)) => *step,
             _ => panic!(
                 "{:?}: the provider is not asked, but {:?}",
                 visit.how, visit.view.step
@@ -208,7 +217,7 @@ impl House {
             Some(Shown::Step(step)) => Some(step),
             _ => None,
         };
-        self.note_secrets(answer, shown.as_ref());
+        self.note_secrets(answer, shown.as_deref());
         let progress = self.send(visit, provider, answer).await;
         self.reached(visit, progress)
     }
@@ -255,7 +264,7 @@ impl House {
         self.note(&progress);
         match progress {
             Err(error) => Reached::Fault(error),
-            Ok(Progress::Next { view, binding }) => {
+            Ok(Progress::Next { view, binding, .. }) => {
                 visit.view = view;
                 if binding.is_some() {
                     visit.handle.binding = binding;
@@ -273,6 +282,10 @@ impl House {
             Ok(Progress::Invalid { view, errors }) => Reached::Nothing {
                 refused: false,
                 bytes: format!("invalid {} {errors:?}", masked(&view)),
+            },
+            Ok(Progress::Ended { view, purpose }) => Reached::Nothing {
+                refused: false,
+                bytes: format!("ended {} {purpose:?}", masked(&view)),
             },
             Ok(Progress::Complete(completed)) => {
                 visit.view = completed.view.clone();
@@ -314,6 +327,7 @@ impl House {
         by: &mut Person,
     ) -> Answer {
         let step = self.step_of(visit).await;
+        self.fetch_mail(by).await;
         let answer = self.fixture.right(by, &self.seen_by(&step, Purpose::Prove));
         naming(answer, &step, &claim.user_name)
     }

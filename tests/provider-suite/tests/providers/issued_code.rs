@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use gatelodge_core::{
-    Result,
+    Error, Result,
     model::{FactorClass, UserId},
     provider::{
-        Answer, Context, Description, Effect, Entry, Form, NewRecord, Proof, Provider,
-        ProviderTable, RecordOwner, Registry, State, Turn, Who,
+        Answer, Context, Description, Effect, Entry, Form, Issued, LinkPurpose, LinkRequest, Links,
+        NewRecord, Proof, Provider, ProviderTable, RecordOwner, Registry, State, Turn, Who,
     },
     secret::Secret,
 };
@@ -57,6 +57,7 @@ impl gatelodge_provider_suite::Fixture for Fixture {
 
     fn entry(&self, person: &Person) -> Entry {
         Entry::Link {
+            purpose: LinkPurpose::Invite,
             token: token(person),
         }
     }
@@ -84,12 +85,13 @@ impl Provider for IssuedCode {
             enrolment: false,
             finds_tenant: true,
             inline: false,
+            links: vec![LinkPurpose::Invite],
             refusal_floor_ms: 0,
         }
     }
 
     async fn begin(&self, context: &Context<'_>, entry: Entry) -> Result<Turn> {
-        let Entry::Link { token } = entry else {
+        let Entry::Link { token, .. } = entry else {
             return Ok(Turn::refused("unknown_entry"));
         };
         if context
@@ -129,5 +131,16 @@ impl Provider for IssuedCode {
                 version: record.version,
             }),
         })
+    }
+
+    fn links(&self) -> Option<&dyn Links> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Links for IssuedCode {
+    async fn issue(&self, _: &Context<'_>, _: &LinkRequest) -> Result<Issued> {
+        Err(Error::refused("nothing is issued here"))
     }
 }

@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use gatelodge_core::{
-    Result,
+    Error, Result,
     environment::later,
     model::FactorClass,
     provider::{
-        Answer, Context, Description, Effect, Entry, Field, FieldKind, Form, Intent, Message,
-        NewRecord, Proof, Provider, ProviderTable, RecordOwner, Registry, Role, State, Step, Turn,
-        Who,
+        Answer, Context, Description, Effect, Entry, Field, FieldKind, Form, Intent, Issued,
+        LinkPurpose, LinkRequest, Links, Message, NewRecord, Proof, Provider, ProviderTable,
+        RecordOwner, Registry, Role, State, Step, Turn, Who,
     },
     secret::Secret,
 };
@@ -54,6 +54,7 @@ impl gatelodge_provider_suite::Fixture for Fixture {
     fn entry(&self, person: &Person) -> Entry {
         match person.inbox.last().and_then(|mail| mail.link.as_ref()) {
             Some(link) => Entry::Link {
+                purpose: LinkPurpose::SignIn,
                 token: link.token.clone(),
             },
             None => Entry::Chosen {},
@@ -121,7 +122,7 @@ impl MailedLink {
                     false => later(context.now(), minutes),
                 },
             )
-            .with_link("sign-in", linked),
+            .with_link(LinkPurpose::SignIn, linked),
         })
     }
 }
@@ -140,12 +141,13 @@ impl Provider for MailedLink {
             enrolment: false,
             finds_tenant: true,
             inline: false,
+            links: vec![LinkPurpose::SignIn],
             refusal_floor_ms: 0,
         }
     }
 
     async fn begin(&self, context: &Context<'_>, entry: Entry) -> Result<Turn> {
-        if let Entry::Link { token } = entry {
+        if let Entry::Link { token, .. } = entry {
             return self.open(context, &token).await;
         }
         let known = context.facts.intent != Intent::SignIn || !context.facts.proofs.is_empty();
@@ -207,5 +209,16 @@ impl Provider for MailedLink {
             }
             _ => Ok(Turn::refused("no_such_step")),
         }
+    }
+
+    fn links(&self) -> Option<&dyn Links> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Links for MailedLink {
+    async fn issue(&self, _: &Context<'_>, _: &LinkRequest) -> Result<Issued> {
+        Err(Error::refused("nothing is issued here"))
     }
 }

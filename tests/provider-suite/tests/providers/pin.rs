@@ -261,6 +261,7 @@ impl Provider for Pin {
             enrolment: !self.has("hides_enrolment"),
             finds_tenant: false,
             inline: true,
+            links: Vec::new(),
             refusal_floor_ms: 0,
         }
     }

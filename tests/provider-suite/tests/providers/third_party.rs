@@ -98,6 +98,7 @@ impl Provider for ThirdParty {
             enrolment: false,
             finds_tenant: self.flaw == "cannot_go_without_tenant",
             inline: self.flaw == "redirects_inline",
+            links: Vec::new(),
             refusal_floor_ms: 500,
         }
     }

@@ -83,6 +83,10 @@ pub(super) fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
             post(change(user_changes::end_session)),
         ),
         (
+            "/console/tenants/{t}/users/{u}/link",
+            post(change(user_changes::send_link)),
+        ),
+        (
             "/console/tenants/{t}/users/{u}/factors/remove",
             post(change(user_changes::remove_factor)),
         ),

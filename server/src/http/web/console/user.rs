@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use gatelodge_core::{
     access::{Resource, action},
     model::{Grant, Tenant, User, UserId, UserStatus},
+    provider::LinkPurpose,
     service::UserDetails,
     storage::Page,
 };
@@ -26,6 +27,7 @@ use crate::{
 
 pub(super) const NAMES: &str = "names";
 pub(super) const GRANTS: &str = "grants";
+pub(super) const LINK: &str = "link";
 
 /// The user that a page of the console is about.
 pub(super) struct Subject {
@@ -96,6 +98,7 @@ pub(super) async fn page(visit: &Visit, subject: &Subject, again: Redo) -> Answe
         }
         forms.push(names_card(visit, subject)?);
     }
+    forms.extend(link_card(visit, subject)?);
     forms.extend(grants_card(visit, subject)?);
     for card in &mut forms {
         redo(visit, &again, card)?;
@@ -178,6 +181,32 @@ fn activate_card(visit: &Visit, subject: &Subject) -> Result<FormCard, PageProbl
         text: Some(visit.t("console.user.activate.text")?),
         ..FormCard::new("activate", title, post, submit)
     })
+}
+
+/// What helps somebody in whose address is known: an invitation, until it is
+/// verified, and then a way to a new password.
+fn link_card(visit: &Visit, subject: &Subject) -> Result<Option<FormCard>, PageProblem> {
+    let user = &subject.user;
+    let purpose = match user.email_verified {
+        true => LinkPurpose::Reset,
+        false => LinkPurpose::Invite,
+    };
+    let can = user.email.is_some()
+        && visit.platform().mails_links(purpose)
+        && subject.may(visit, action::USER_SEND_LINK);
+    if !can {
+        return Ok(None);
+    }
+    let post = visit.post(&format!("{}/link", subject.path));
+    let post = post.hidden("purpose", purpose.as_str());
+    let text = |part: &str| {
+        let purpose = purpose.as_str();
+        visit.t(&format!("console.user.link.{purpose}.{part}"))
+    };
+    Ok(Some(FormCard {
+        text: Some(text("text")?),
+        ..FormCard::new(LINK, text("title")?, post, text("submit")?)
+    }))
 }
 
 /// The grants that the viewer may give and take here.

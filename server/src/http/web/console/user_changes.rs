@@ -3,12 +3,13 @@
 use gatelodge_core::{
     Error,
     model::{DisplayName, Email, Grant, RecordId, User, UserName, UserStatus},
+    provider::{Delivery, LinkPurpose, LinkRequest},
     service::UserPatch,
 };
 
 use super::{
     lock,
-    user::{GRANTS, NAMES, Subject, page},
+    user::{GRANTS, LINK, NAMES, Subject, page},
 };
 use crate::http::{
     problem::{Code, Problem},
@@ -121,6 +122,26 @@ pub(super) async fn remove_factor(visit: Visit) -> Answer {
     let users = visit.platform().users();
     users.remove_factor(visit.caller(), place, factor).await?;
     done(&visit, &subject, "factor_removed")
+}
+
+/// Mails an invitation, or a way to a new password.
+pub(super) async fn send_link(visit: Visit) -> Answer {
+    let subject = Subject::find(&visit).await?;
+    let purpose = visit.fields.text("purpose").and_then(LinkPurpose::parse);
+    let request = LinkRequest {
+        purpose: purpose.ok_or_else(|| Problem::new(Code::InvalidRequest))?,
+        page: None,
+        delivery: Delivery::Mail,
+    };
+    let place = (subject.tenant.id, subject.user.id);
+    let users = visit.platform().users();
+    match users.make_link(visit.caller(), place, request).await {
+        Ok(_) => done(&visit, &subject, "link_sent"),
+        Err(error) => {
+            let rejected = Rejected::from(error)?;
+            page(&visit, &subject, Some((LINK, rejected))).await
+        }
+    }
 }
 
 pub(super) async fn end_session(visit: Visit) -> Answer {

@@ -5,6 +5,7 @@ use gatelodge_core::{
     Error,
     access::{Resource, action},
     model::{DisplayName, Email, Tenant, User, UserId, UserName, UserStatus},
+    provider::LinkPurpose,
     secret::Secret,
     service::{InitialCredential, NewUser},
 };
@@ -43,7 +44,11 @@ pub(super) async fn create(visit: Visit) -> Answer {
     match make(&visit, &tenant).await {
         Ok((user, Some(password))) => created(&visit, &tenant, &user, &password),
         Ok((user, None)) => {
-            let path = format!("{}/{}?notice=user_created", path(&tenant), user.id);
+            let notice = match visit.fields.text("first_password") {
+                Some("invite") => "user_invited",
+                _ => "user_created",
+            };
+            let path = format!("{}/{}?notice={notice}", path(&tenant), user.id);
             Ok(see_other(&visit.at(&path)))
         }
         Err(error) => {
@@ -69,6 +74,7 @@ async fn make(visit: &Visit, tenant: &Tenant) -> Result<(User, Option<Secret>), 
         email: fields.filled("email").map(Email::new).transpose()?,
         credential: match fields.text("first_password") {
             Some("none") => InitialCredential::None,
+            Some("invite") => InitialCredential::Invited,
             _ => InitialCredential::Generated,
         },
     };
@@ -168,8 +174,12 @@ fn create_card(
         Ok(Field::new(kind, name, visit.t(&format!("field.{name}"))?))
     };
     let password = visit.t("console.users.first_password")?;
-    let password = Field::new(FieldKind::Choice, "first_password", password)
-        .value("generate")
+    let mut password = Field::new(FieldKind::Choice, "first_password", password).value("generate");
+    if visit.platform().mails_links(LinkPurpose::Invite) {
+        let invite = visit.t("console.users.first_password.invite")?;
+        password = password.option("invite", invite);
+    }
+    let password = password
         .option(
             "generate",
             visit.t("console.users.first_password.generate")?,
