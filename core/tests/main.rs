@@ -9,6 +9,7 @@
     reason = "tests may panic"
 )]
 
+mod addresses;
 mod administrators;
 mod archive;
 mod audit;

@@ -7,7 +7,7 @@ use gatelodge_core::{
     access::Caller,
     engine::Progress,
     environment::{earlier, later},
-    messages::{CLAIM, Delivery, SendError},
+    messages::{CLAIM, Delivery, Messages, SendError},
     model::{AuditEvent, Email, Outcome, Tenant, User, UserStatus},
     provider::{LinkPurpose, MessageChannel},
     service::DeleteTenant,
@@ -19,12 +19,12 @@ use crate::{
     support::{Browser, MILLISECOND, Post, World, kind, minutes},
 };
 
-struct Scene {
-    world: World,
-    post: Arc<Post>,
-    mailer: Arc<Mailer>,
-    acme: Tenant,
-    ada: User,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) post: Arc<Post>,
+    pub(crate) mailer: Arc<Mailer>,
+    pub(crate) acme: Tenant,
+    pub(crate) ada: User,
 }
 
 impl Scene {
@@ -33,9 +33,13 @@ impl Scene {
     }
 
     async fn with(mailer: Mailer) -> Self {
+        Self::of(mailer, Post::messages).await
+    }
+
+    pub(crate) async fn of(mailer: Mailer, messages: fn(&Arc<Post>) -> Messages) -> Self {
         let (post, mailer) = (Arc::new(Post::default()), Arc::new(mailer));
         let world = World::with(|plan| {
-            plan.messages = post.messages();
+            plan.messages = messages(&post);
             plan.more = vec![("mailer", mailer.clone())];
         })
         .await;
@@ -52,7 +56,7 @@ impl Scene {
         scene
     }
 
-    async fn address(&self, address: &str, is_verified: bool) {
+    pub(crate) async fn address(&self, address: &str, is_verified: bool) {
         let address = Email::new(address).unwrap();
         self.world
             .alter_user((self.acme.id, self.ada.id), |user| {
@@ -63,14 +67,14 @@ impl Scene {
     }
 
     /// Somebody asks for a mail to this user.
-    async fn ask(&self, name: &str) -> gatelodge_core::Result<Progress> {
+    pub(crate) async fn ask(&self, name: &str) -> gatelodge_core::Result<Progress> {
         let mut browser = Browser::at_tenant(&self.world, &self.acme).await;
         browser
             .fill(&self.world, "mailer", &[("user_name", name)])
             .await
     }
 
-    async fn outbox(&self) -> Vec<OutboxEntry> {
+    pub(crate) async fn outbox(&self) -> Vec<OutboxEntry> {
         let scope = Scope::Tenant(self.acme.id);
         let mut unit = self.world.storage.begin(scope, Mode::Read).await.unwrap();
         let rows = unit.archive().rows(RowKind::Message, None, 99).await;
@@ -85,7 +89,7 @@ impl Scene {
         self.try_one().await.is_some()
     }
 
-    async fn try_one(&self) -> Option<Delivery> {
+    pub(crate) async fn try_one(&self) -> Option<Delivery> {
         self.world.platform.deliver().await.unwrap()
     }
 
@@ -540,7 +544,6 @@ async fn a_provider_knows_what_can_be_sent() {
     let scene = Scene::new().await;
     Browser::at_tenant(&scene.world, &scene.acme).await;
     let told = scene.mailer.told.lock().unwrap().clone();
-    // Nobody has a telephone number yet, so that no SMS can be sent.
     assert_eq!(told, [MessageChannel::Mail]);
     assert_eq!(scene.world.platform.channels(), [MessageChannel::Mail]);
 }
@@ -549,7 +552,7 @@ async fn a_provider_knows_what_can_be_sent() {
 async fn without_a_sender_asking_for_a_message_is_a_fault_that_names_what_is_missing() {
     for (channel, words) in [
         (MessageChannel::Mail, "`mail` is not configured"),
-        (MessageChannel::Sms, "telephone numbers"),
+        (MessageChannel::Sms, "`sms` is not configured"),
     ] {
         let mailer = Arc::new(Mailer {
             channel,

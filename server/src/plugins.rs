@@ -28,6 +28,8 @@ pub(crate) const DEFAULT_KINDS: &[&str] = &[
 fn kinds() -> Registry {
     #[allow(unused_mut, reason = "a build without any provider changes nothing")]
     let mut registry = Registry::new();
+    #[cfg(feature = "one-time-code")]
+    gatelodge_provider_one_time_code::register(&mut registry);
     #[cfg(feature = "one-time-token")]
     gatelodge_provider_one_time_token::register(&mut registry);
     #[cfg(feature = "password")]

@@ -2,9 +2,10 @@
 //! speak of is committed.
 //!
 //! 1. What a provider asks for with [`Effect::Send`] becomes an entry of the
-//!    outbox, in the unit of work that writes everything else. It goes to the address that is stored for the user at that moment,
-//!    never to one that somebody typed. Address, link, code and values are sealed.
-//!    Services of core write theirs the same way, in their own unit of work.
+//!    outbox, in the unit of work that writes everything else. It goes to the
+//!    address that is stored for the user at that moment, or to one that the user
+//!    gave to the provider. Address, link, code and values are sealed. Services of
+//!    core write theirs the same way, in their own unit of work.
 //! 2. [`Platform::deliver`] claims an entry, opens it, has it [rendered](Render),
 //!    hands it to the [`Sender`] of its channel and removes it. The server calls
 //!    it as long as it serves; several servers may do so on one database, since a
@@ -175,14 +176,10 @@ impl Messages {
         senders.find(|sender| sender.channel() == channel)
     }
 
-    /// Whether a message of this channel could be sent to anybody.
+    /// Whether a message of this channel could be sent to anybody who has an
+    /// address for it.
     fn reaches(&self, channel: MessageChannel) -> bool {
-        let has_addresses = match channel {
-            MessageChannel::Mail => true,
-            // No number is kept of any user yet.
-            MessageChannel::Sms => false,
-        };
-        has_addresses && self.renderer.is_some() && self.sender(channel).is_some()
+        self.renderer.is_some() && self.sender(channel).is_some()
     }
 }
 

@@ -7,9 +7,10 @@ use crate::{
     Error, ErrorKind, Platform, Result,
     access::{Caller, Principal},
     environment::later,
-    model::{ClientFacts, MessageId, TenantId, User, UserId},
+    model::{ClientFacts, Email, MessageId, TenantId, User, UserId},
     platform::AuditEventExt,
     provider::{Effect, Link, Message, MessageChannel},
+    secret::Secret,
     storage::{OutboxEntry, UnitOfWork},
 };
 
@@ -43,9 +44,9 @@ pub(crate) async fn add(
     message: &Message,
 ) -> Result<()> {
     check(platform, message)?;
-    if !platform.messages().reaches(message.channel) {
+    if let Some(missing) = missing(platform, message) {
         return match message.opens() {
-            true => Err(unreached(message.channel)),
+            true => Err(Error::new(ErrorKind::Unsupported, missing)),
             false => Ok(()),
         };
     }
@@ -114,12 +115,22 @@ pub(crate) async fn tell(
     add(platform, unit, (tenant, user.id), &notice).await
 }
 
-fn unreached(channel: MessageChannel) -> Error {
-    let message = match channel {
-        MessageChannel::Mail => "this server sends no mail: `mail` is not configured",
-        MessageChannel::Sms => "this server keeps no telephone numbers to send an SMS to",
-    };
-    Error::new(ErrorKind::Unsupported, message)
+/// What this server lacks to send such a message to anybody.
+fn missing(platform: &Platform, message: &Message) -> Option<&'static str> {
+    let is_sent = platform.messages().reaches(message.channel);
+    match message.channel {
+        MessageChannel::Mail if !is_sent => {
+            Some("this server sends no mail: `mail` is not configured")
+        }
+        MessageChannel::Sms if !is_sent => {
+            Some("this server sends no SMS: `sms` is not configured")
+        }
+        // Of a user only the e-mail address is stored.
+        MessageChannel::Sms if message.to.is_none() => {
+            Some("an SMS goes to a number that somebody gave; none is stored for a user")
+        }
+        MessageChannel::Mail | MessageChannel::Sms => None,
+    }
 }
 
 /// Refuses what no provider may ask for.
@@ -139,6 +150,12 @@ fn check(platform: &Platform, message: &Message) -> Result<()> {
         && !((1..=1_024).contains(&token.expose().len()) && token.expose().bytes().all(is_plain))
     {
         return Err(Error::internal("the link of a message is malformed"));
+    }
+    let is_address = |to: &Secret| {
+        (1..=Email::MAX).contains(&to.len()) && !to.expose().chars().any(char::is_control)
+    };
+    if !message.to.iter().all(is_address) {
+        return Err(Error::internal("a message goes to no address"));
     }
     if message.expires_at > later(platform.now(), Message::LONGEST) {
         return Err(Error::internal("a message lives for too long"));

@@ -436,18 +436,19 @@ pub enum RecordOwner {
     Nobody,
 }
 
-/// A message to the context's subject. It goes to the address that is stored for
-/// the user when the effect is applied, and is sent once everything else is
-/// committed; one with a link or a code only as long as that address stays. A mail
-/// goes to a verified address only, but for the templates that
-/// [prove the address](Message::PROVES_ADDRESS); somebody without such an address
-/// gets none, and the answer does not tell.
+/// A message to the context's subject, sent once everything else is committed.
+/// Unless it names [where to](Message::to), it goes to the address that is stored
+/// for the user when the effect is applied; one with a link or a code only as long
+/// as that address stays. Such a mail goes to a verified address only, but for the
+/// templates that [prove the address](Message::PROVES_ADDRESS); somebody without
+/// such an address gets none, and the answer does not tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// How it is sent: one of [`Facts::channels`](super::Facts::channels).
     pub channel: MessageChannel,
     /// An address or number that the subject gave to this provider and is about to
-    /// prove, or has proven to it; `None`: the stored e-mail address.
+    /// prove, or has proven to it; `None`: the stored e-mail address. No number is
+    /// stored, so that an SMS always says where it goes.
     #[serde(default)]
     pub to: Option<Secret>,
     /// The template's name, `[a-z0-9_-]{1,64}`.

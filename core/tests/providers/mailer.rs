@@ -20,6 +20,8 @@ pub(crate) const CODE: &str = "canary-31415926";
 pub(crate) struct Mailer {
     pub(crate) template: &'static str,
     pub(crate) channel: MessageChannel,
+    /// Where to, in place of the stored address.
+    pub(crate) to: Option<&'static str>,
     pub(crate) lasts: Duration,
     /// Sends no code.
     pub(crate) is_notice: bool,
@@ -38,6 +40,7 @@ impl Default for Mailer {
         Self {
             template: "code",
             channel: MessageChannel::Mail,
+            to: None,
             lasts: Duration::from_secs(600),
             is_notice: false,
             link: None,
@@ -65,6 +68,7 @@ impl Provider for Mailer {
     async fn resume(&self, context: &Context<'_>, _: State, _: Answer) -> Result<Turn> {
         let mut message = Message {
             channel: self.channel,
+            to: self.to.map(Secret::new),
             ..Message::mail(self.template, later(context.now(), self.lasts))
         };
         if !self.is_notice {

@@ -41,6 +41,11 @@ impl Post {
         Messages::written_by(self.clone()).sent_by(self.clone())
     }
 
+    /// Sends the platform's text messages by this, too.
+    pub(crate) fn messages_and_sms(self: &Arc<Self>) -> Messages {
+        self.messages().sent_by(Arc::new(Sms(self.clone())))
+    }
+
     /// All that was asked of it, also what it did not take.
     pub(crate) fn sent(&self) -> Vec<Outgoing> {
         self.sent.lock().unwrap().clone()
@@ -68,6 +73,20 @@ impl Sender for Post {
         self.sent.lock().unwrap().push(outgoing.clone());
         let answer = self.answers.lock().unwrap().pop_front();
         answer.map_or(Ok(()), Err)
+    }
+}
+
+/// The desk for text messages.
+struct Sms(Arc<Post>);
+
+#[async_trait]
+impl Sender for Sms {
+    fn channel(&self) -> MessageChannel {
+        MessageChannel::Sms
+    }
+
+    async fn send(&self, outgoing: &Outgoing) -> Result<(), SendError> {
+        self.0.send(outgoing).await
     }
 }
 

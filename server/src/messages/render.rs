@@ -11,6 +11,7 @@ use gatelodge_core::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 use minijinja::value::{Serde, Value};
+use url::Url;
 
 use crate::pages::{PageError, PageOptions, Templates, Texts};
 
@@ -23,6 +24,8 @@ pub(crate) struct MessageRenderer {
     texts: Arc<Texts>,
     /// Without a slash at the end.
     origin: String,
+    /// The host of the origin, if a telephone can bind a code to it.
+    host: Option<String>,
 }
 
 impl MessageRenderer {
@@ -35,6 +38,7 @@ impl MessageRenderer {
         Ok(Self {
             templates: Templates::load_messages(options, texts.clone())?,
             texts,
+            host: code_host(&origin),
             origin,
         })
     }
@@ -107,6 +111,11 @@ impl MessageRenderer {
             .link
             .map(|link| link.address(&self.origin, draft.tenant.id));
         values.extend(link.map(|link| ("link".to_owned(), link.expose().to_owned())));
+        values.extend(
+            self.host
+                .iter()
+                .map(|host| ("host".to_owned(), host.clone())),
+        );
         let code = draft.code.map(|code| one_line(code.expose()));
         values.extend(code.map(|code| ("code".to_owned(), code)));
         Ok(values)
@@ -149,6 +158,14 @@ impl Render for MessageRenderer {
             }),
         }
     }
+}
+
+/// The host that codes are bound to, as in `@id.example.org #123456` (WICG,
+/// origin-bound one-time codes): one that is reached over https under its name.
+fn code_host(origin: &str) -> Option<String> {
+    let url: Url = origin.parse().ok()?;
+    let is_usual = url.scheme() == "https" && url.port().is_none();
+    url.domain().filter(|_| is_usual).map(str::to_owned)
 }
 
 fn failed(error: PageError) -> Error {

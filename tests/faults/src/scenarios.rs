@@ -22,7 +22,7 @@ pub struct Scenario {
 }
 
 /// All of them, the most important first.
-pub const ALL: [Scenario; 20] = [
+pub const ALL: [Scenario; 22] = [
     scenario("kill-sqlite", 20, 500),
     scenario("kill-postgres", 10, 200),
     scenario("postgres-ends", 6, 100),
@@ -40,6 +40,8 @@ pub const ALL: [Scenario; 20] = [
     scenario("race-app-postgres", 2, 100),
     scenario("race-recovery-sqlite", 2, 100),
     scenario("race-recovery-postgres", 2, 100),
+    scenario("race-code-sqlite", 2, 100),
+    scenario("race-code-postgres", 2, 100),
     scenario("revoke-two-nodes", 50, 10_000),
     scenario("clock-jumps", 8, 40),
     scenario("backup-sqlite", 3, 50),
@@ -74,6 +76,8 @@ impl Scenario {
             "race-recovery-postgres" => {
                 codes::redemption(Kind::Postgres, Factor::Recovery, times).await
             }
+            "race-code-sqlite" => codes::redemption(Kind::Sqlite, Factor::Mailed, times).await,
+            "race-code-postgres" => codes::redemption(Kind::Postgres, Factor::Mailed, times).await,
             "revoke-two-nodes" => races::revocation(times).await,
             "clock-jumps" => clock::run(times).await,
             "backup-sqlite" => backups::run(Kind::Sqlite, times).await,

@@ -102,6 +102,13 @@ async fn s16_one_of_64_answers_with_one_recovery_code_at_two_servers_succeeds() 
     well(&codes::redemption(Kind::Postgres, Factor::Recovery, 1).await);
 }
 
+/// v5.0.0-6.5.1.
+#[tokio::test(flavor = "multi_thread")]
+async fn s18_one_of_64_answers_with_one_mailed_code_at_two_servers_succeeds() {
+    well(&codes::redemption(Kind::Sqlite, Factor::Mailed, 1).await);
+    well(&codes::redemption(Kind::Postgres, Factor::Mailed, 1).await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_node_ended_the_other_refuses_while_both_are_busy() {
     well(&races::revocation(4).await);

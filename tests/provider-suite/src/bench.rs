@@ -33,6 +33,8 @@ use crate::{
 pub(crate) const THEN: &str = "2001-09-09T01:46:40Z";
 /// See [`THEN`].
 pub(crate) const LATER: &str = "2096-02-29T12:00:00Z";
+/// Who sends messages may let some time pass between two.
+pub(crate) const PAUSE: Duration = Duration::from_secs(600);
 /// The names of the tenants.
 const TENANTS: [&str; 2] = ["acme", "globex"];
 /// The names of the people and the tenants they are in.

@@ -64,6 +64,12 @@ pub trait Fixture: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Whether a right answer counts only in the flow that asked for it, as that
+    /// of a code that was sent for one sign-in.
+    fn is_bound_to_its_flow(&self) -> bool {
+        false
+    }
+
     /// How `person` comes to the provider. It is asked again after a message
     /// was sent: a link in it is opened in a new flow.
     fn entry(&self, person: &Person) -> Entry {
@@ -120,6 +126,18 @@ impl Person {
     pub fn number(&self) -> u32 {
         271_828 + self.index * 5_003 + self.credential * 101
     }
+
+    /// A mailbox of theirs, another one for each credential: to be typed where a
+    /// provider asks for one. What comes there comes into the inbox.
+    pub fn mailbox(&self) -> String {
+        let (index, credential) = (self.index, self.credential);
+        format!("person-{index}-{credential}@gatelodge.example")
+    }
+
+    /// A telephone of theirs, likewise.
+    pub fn telephone(&self) -> String {
+        format!("+4930{}", self.number())
+    }
 }
 
 impl fmt::Debug for Person {
@@ -175,7 +193,7 @@ impl Seen<'_> {
                 .choices
                 .first()
                 .map_or_else(String::new, |choice| choice.value.clone()),
-            (_, FieldKind::Email) => "somebody@gatelodge.example".to_owned(),
+            (_, FieldKind::Email) => person.mailbox(),
             _ => "something".to_owned(),
         };
         Answer::Fields {

@@ -1,6 +1,6 @@
 //! Mailboxes in memory: what is sent is kept for the people it is for.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use gatelodge_core::{
@@ -22,6 +22,14 @@ impl Post {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let here = all.iter().filter(|(to, _)| to == address);
         here.map(|(_, message)| message.clone()).collect()
+    }
+
+    fn keep(&self, outgoing: &Outgoing) -> Result<(), SendError> {
+        let message = serde_json::from_str(outgoing.rendered.text.expose())
+            .map_err(|error| SendError::Never(error.to_string()))?;
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push((outgoing.to.clone(), message));
+        Ok(())
     }
 }
 
@@ -53,10 +61,20 @@ impl Sender for Post {
     }
 
     async fn send(&self, outgoing: &Outgoing) -> Result<(), SendError> {
-        let message = serde_json::from_str(outgoing.rendered.text.expose())
-            .map_err(|error| SendError::Never(error.to_string()))?;
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push((outgoing.to.clone(), message));
-        Ok(())
+        self.keep(outgoing)
+    }
+}
+
+/// Brings text messages to where mails come too.
+pub(crate) struct Telephones(pub(crate) Arc<Post>);
+
+#[async_trait]
+impl Sender for Telephones {
+    fn channel(&self) -> MessageChannel {
+        MessageChannel::Sms
+    }
+
+    async fn send(&self, outgoing: &Outgoing) -> Result<(), SendError> {
+        self.0.keep(outgoing)
     }
 }

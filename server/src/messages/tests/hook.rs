@@ -23,8 +23,8 @@ use crate::config::{Secret, SmsConfig};
 
 /// A web hook that answers as it was told to, and keeps what it gets.
 #[derive(Clone, Default)]
-struct Hook {
-    got: Arc<Mutex<Vec<(String, HeaderMap, Value)>>>,
+pub(super) struct Hook {
+    pub(super) got: Arc<Mutex<Vec<(String, HeaderMap, Value)>>>,
     answer: Arc<Mutex<Option<StatusCode>>>,
 }
 
@@ -48,7 +48,7 @@ async fn answer(
     }
 }
 
-async fn start() -> (Hook, SocketAddr) {
+pub(super) async fn start() -> (Hook, SocketAddr) {
     let hook = Hook::default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let place = listener.local_addr().unwrap();

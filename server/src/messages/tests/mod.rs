@@ -1,6 +1,7 @@
 //! Mails over a real connection to a mail server on this machine, text messages to
 //! a web hook, and what both say.
 
+mod codes;
 mod delivery;
 mod hook;
 mod server;

@@ -18,12 +18,13 @@ const ORIGIN: &str = "https://id.example.org";
 const TOKEN: &str = "abc-DEF_123";
 
 /// Templates, and the values that each needs.
-const MAILS: [(&str, &[&str]); 9] = [
+const MAILS: [(&str, &[&str]); 10] = [
     ("invite", &["link"]),
     ("reset", &["link"]),
     ("verify", &["link"]),
     ("magic_link", &["link"]),
     ("code", &["code"]),
+    ("second_factor_code", &["code"]),
     ("credential_changed", &[]),
     ("address_changed", &[]),
     ("page_link", &["link"]),
@@ -333,16 +334,35 @@ fn a_host_replaces_templates_and_texts() {
     );
 }
 
+/// The last line is for telephones: see WICG, origin-bound one-time codes.
 #[test]
-fn a_text_message_is_one_line() {
-    let mut order = Order::full("code", &["code"]);
-    order.channel = MessageChannel::Sms;
-    let rendered = order.render(&renderer()).unwrap();
+fn a_text_message_is_one_line_and_another_that_binds_its_code_to_this_server() {
+    let sms = |template, origin: &str| {
+        let mut order = Order::full(template, &["code"]);
+        order.channel = MessageChannel::Sms;
+        let renderer = MessageRenderer::new(&PageOptions::default(), origin.to_owned());
+        let rendered = order.render(&renderer.unwrap()).unwrap();
+        assert_eq!(rendered.html, None);
+        rendered.text.expose().to_owned()
+    };
     assert_eq!(
-        rendered.text.expose(),
-        "314159 is your code for Acme. It works for 30 minutes. Tell it to nobody.\n"
+        sms("second_factor_code", ORIGIN),
+        "314159 is your code to sign in to Acme. It works for 30 minutes. Tell it to nobody.\n\n\
+         @id.example.org #314159\n"
     );
-    assert_eq!(rendered.html, None);
+    let set_up = "314159 is your code for Acme. It works for 30 minutes. Tell it to nobody.\n";
+    assert_eq!(
+        sms("code", ORIGIN),
+        format!("{set_up}\n@id.example.org #314159\n")
+    );
+    // No telephone knows codes of these, and nothing would be gained by a line of them.
+    for origin in [
+        "http://localhost:8080",
+        "https://id.example.org:8443",
+        "https://192.0.2.1",
+    ] {
+        assert_eq!(sms("code", origin), set_up, "{origin}");
+    }
 }
 
 #[test]

@@ -62,11 +62,23 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("mail.code.subject", "Your code for {tenant}"),
     (
         "mail.code.text",
-        "Enter this code where you were asked for it to sign in to {tenant}:",
+        "Enter this code where you were asked for it, to show {tenant} that this address is yours:",
     ),
     (
         "mail.code.otherwise",
         "If you did not ask for it, ignore this mail. Tell the code to nobody, whoever they say they are.",
+    ),
+    (
+        "mail.second_factor_code.subject",
+        "Your code to sign in to {tenant}",
+    ),
+    (
+        "mail.second_factor_code.text",
+        "Somebody, probably you, is signing in to {tenant}. Enter this code where it is asked for:",
+    ),
+    (
+        "mail.second_factor_code.otherwise",
+        "If you are not signing in, somebody else knows your password: choose a new one. Tell the code to nobody, whoever they say they are.",
     ),
     (
         "mail.credential_changed.subject",
@@ -127,5 +139,9 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     (
         "sms.code",
         "{code} is your code for {tenant}. It works for {lasts}. Tell it to nobody.",
+    ),
+    (
+        "sms.second_factor_code",
+        "{code} is your code to sign in to {tenant}. It works for {lasts}. Tell it to nobody.",
     ),
 ];

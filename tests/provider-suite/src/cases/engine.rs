@@ -6,7 +6,7 @@ use std::time::Duration;
 use gatelodge_core::{
     ErrorKind,
     limits::LimitPolicy,
-    provider::{Answer, Effect, Entry, MessageChannel, Step, Who},
+    provider::{Answer, Effect, Entry, Step, Who},
 };
 
 use super::secrets::{holds, is_distinctive};
@@ -245,8 +245,11 @@ pub(crate) async fn in_the_engine_who_may_not_sign_in_is_refused_like_a_wrong_an
             assert!(!whole.is_session(), "{obstacle:?}: it gives a session");
             // Nothing was used up: the same answers count once it is gone.
             house.hinder(&ada, obstacle, false).await;
-            let answers = visit.answers;
-            let after = replay(&mut house, &claim, &entry, way.how, &answers).await;
+            let after = if house.fixture.is_bound_to_its_flow() {
+                house.answer(&mut visit, &answer).await
+            } else {
+                replay(&mut house, &claim, &entry, way.how, &visit.answers).await
+            };
             assert!(
                 after.is_session() || way.is_beyond,
                 "{:?}, {obstacle:?}: something was used up; afterwards the right answers lead to {}",
@@ -434,19 +437,13 @@ async fn ways(stage: &Stage) -> Vec<Way> {
             ),
             _ => false,
         };
-        // There are mailboxes in a house, and no telephones; nobody there opens a
-        // link while another page waits for it.
+        // Nobody in a house opens a link while another page waits for it.
         let sends = bench.exchanges.iter().any(|exchange| {
-            let effects = exchange.turn.iter().flat_map(|turn| &turn.effects);
-            let mut messages = effects.filter_map(|effect| match effect {
-                Effect::Send { message } => Some(message),
-                _ => None,
-            });
-            let waits = exchange
-                .turn
-                .iter()
-                .any(|turn| matches!(turn.step, Step::Wait { .. }));
-            messages.any(|message| waits || message.channel != MessageChannel::Mail)
+            exchange.turn.as_ref().is_some_and(|turn| {
+                let mut effects = turn.effects.iter();
+                let waits = matches!(turn.step, Step::Wait { .. });
+                waits && effects.any(|effect| matches!(effect, Effect::Send { .. }))
+            })
         });
         ways.push(Way {
             how,

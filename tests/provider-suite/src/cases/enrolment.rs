@@ -8,7 +8,7 @@ use gatelodge_core::{
 use super::{description::is_text, isolation::assert_comes_to_nothing};
 use crate::{
     Person,
-    bench::{Bench, How, LATER, time},
+    bench::{Bench, How, LATER, PAUSE, time},
     stage::{End, Stage, assert_nothing, no_fault},
     tour::{form, missing, tour},
 };
@@ -178,6 +178,7 @@ pub(crate) async fn setting_up_again_keeps_as_many_as_declared(stage: &Stage) {
     let (mut bench, mut ada) = stage.ready().await;
     let mut again = ada.clone();
     again.credential = 2;
+    bench.clock.advance(PAUSE);
     let attempt = bench.go(&mut again, How::Enrol).await;
     let End::Done(turn) = &attempt.end else {
         panic!("setting it up a second time fails");

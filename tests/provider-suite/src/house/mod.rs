@@ -31,6 +31,7 @@ pub(crate) use visit::{Reached, Visit};
 use crate::{
     Fixture, Person, Post, Purpose, Seen,
     bench::{How, THEN, configure, provider_id, time},
+    post::Telephones,
 };
 use carried::{Carried, First, WORD};
 
@@ -79,7 +80,9 @@ impl House {
             providers: providers(&fixture, &planted),
             settings: EffectiveSettings::default(),
             limits: LimitPolicy::default(),
-            messages: Messages::written_by(post.clone()).sent_by(post.clone()),
+            messages: Messages::written_by(post.clone())
+                .sent_by(post.clone())
+                .sent_by(Arc::new(Telephones(post.clone()))),
             origin: "https://gatelodge.example".parse().expect("an address"),
             session_memory: 100,
         })
@@ -134,7 +137,8 @@ impl House {
         }
     }
 
-    /// Fetches the mails that are there for a person.
+    /// Fetches the messages that are there for a person: mails to the stored
+    /// address, then what came to those that were given.
     pub(crate) async fn fetch_mail(&self, person: &mut Person) {
         while self
             .platform
@@ -143,7 +147,9 @@ impl House {
             .expect("mail is sent")
             .is_some()
         {}
-        person.inbox = self.post.at(&address(person.index as usize));
+        let stored = address(person.index as usize);
+        let all = [stored, person.mailbox(), person.telephone()];
+        person.inbox = all.iter().flat_map(|to| self.post.at(to)).collect();
     }
 
     pub(crate) fn ada(&self) -> Person {
