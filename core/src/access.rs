@@ -182,6 +182,8 @@ pub mod action {
     pub const USER_DELETE: &str = "user.delete";
     /// Lock and unlock a user.
     pub const USER_LOCK: &str = "user.lock";
+    /// Let a user choose a new credential at the next sign-in.
+    pub const USER_REQUIRE_CHANGE: &str = "user.require_change";
     /// Remove a second factor of a user.
     pub const USER_REMOVE_FACTOR: &str = "user.remove_factor";
     /// Send a user a link, to set the account up or to get back into it.
@@ -274,6 +276,7 @@ fn is_for_tenant_administrators(action: &str) -> bool {
             | action::USER_UPDATE
             | action::USER_DELETE
             | action::USER_LOCK
+            | action::USER_REQUIRE_CHANGE
             | action::USER_REMOVE_FACTOR
             | action::USER_SEND_LINK
             | action::USER_GRANT

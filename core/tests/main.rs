@@ -28,6 +28,8 @@ mod model;
 mod providers;
 mod races;
 mod redirect;
+mod renewals;
+mod require_change;
 mod second_factor;
 mod session_memory;
 mod sessions;

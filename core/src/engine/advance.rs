@@ -6,6 +6,7 @@ use super::{
     Claimed, Completed, Progress,
     answer::Attempt,
     device,
+    duty::duty,
     flow::{self, FlowProof, FlowTenant, Phase},
     outstanding::{Next, changeable, outstanding},
     sign_up::name_taken,
@@ -19,7 +20,7 @@ use crate::{
     messages,
     model::{EndReason, Factor, SessionEnd, Tenant, TenantId, User, UserId},
     platform::{AuditEventExt, obstacle_below},
-    provider::{Effect, Proof, Purpose, Who},
+    provider::{Effect, Proof, Purpose, Renewal, Who},
     service::{
         NewSession, apply_effects, end_sessions, forget_links, is_lost_effect, start_session,
     },
@@ -34,6 +35,8 @@ pub(super) enum Write {
     SetUp,
     /// An account was made, and a credential set up with it.
     NewAccount(Box<User>, Factor),
+    /// The change of a credential was put off.
+    PutOff,
 }
 
 /// A proof of one user.
@@ -43,6 +46,7 @@ pub(super) struct Proven {
     pub(super) epoch: i64,
     pub(super) scope: Option<String>,
     pub(super) purpose: Purpose,
+    pub(super) renew: Option<Renewal>,
     pub(super) mailbox: Option<String>,
     pub(super) return_to: Option<String>,
 }
@@ -58,7 +62,7 @@ impl Write {
     fn epoch(&self) -> Option<i64> {
         match self {
             Self::Proof(proven) => Some(proven.epoch),
-            Self::SetUp | Self::NewAccount(..) => None,
+            Self::SetUp | Self::NewAccount(..) | Self::PutOff => None,
         }
     }
 }
@@ -67,12 +71,14 @@ impl Attempt<'_> {
     /// A provider says who it is.
     pub(crate) async fn prove(self, proof: Proof, effects: Vec<Effect>) -> Result<Progress> {
         let factor = self.factor(&proof);
-        let bound = proof.purpose != Purpose::SignIn || proof.mailbox.is_some();
+        let bound =
+            proof.purpose != Purpose::SignIn || proof.mailbox.is_some() || proof.renew.is_some();
         let proven = Proven {
             factor,
             epoch: 0,
             scope: proof.scope,
             purpose: proof.purpose,
+            renew: proof.renew,
             mailbox: proof.mailbox,
             return_to: proof.return_to,
         };
@@ -326,7 +332,7 @@ impl Attempt<'_> {
             Write::Proof(proven) => {
                 let Proven { factor, scope, .. } = *proven;
                 flow.scope = flow.scope.take().or(scope);
-                flow.renews |= proven.purpose == Purpose::NewCredential;
+                flow.owe(&self.configured.id, proven.purpose, proven.renew);
                 flow.mailbox |= proven.purpose == Purpose::Mailbox;
                 if let Some(path) = &proven.return_to {
                     flow.return_to = Some(local_path(path)?);
@@ -343,12 +349,17 @@ impl Attempt<'_> {
                     .changing("user_name", None, Some(user.user_name.to_string()))
                     .changing("by", None, Some("registration".to_owned()))
             }
+            Write::PutOff => {
+                flow.put_off(platform.now());
+                event("user.put_off_change")
+            }
             Write::SetUp => {
                 let event = event("user.change_credential").changing("provider", None, provider);
-                let due = changeable(platform, flow).map(|due| &due.id);
+                let due = changeable(platform, flow, None).map(|due| &due.id);
                 if due == Some(&self.configured.id) {
                     user.must_change = None;
                 }
+                flow.settle(&self.configured.id, due);
                 flow.set_up.push(self.configured.id.clone());
                 user.credential_epoch += 1;
                 user = unit.users().update(&user).await?;
@@ -402,7 +413,10 @@ impl Attempt<'_> {
         let environment = self.platform.environment();
         match outstanding(self.platform, unit, &self.found.flow, &user).await? {
             Next::Do(phase) => {
-                self.found.flow.go_to(environment, phase);
+                let flow = &mut self.found.flow;
+                flow.go_to(environment, phase);
+                flow.duty = duty(flow, &user, self.platform.now())
+                    .filter(|_| phase == Phase::ChangeCredential);
                 let binding = self.found.flow.rebind(environment);
                 self.found.version = flow::save(self.platform, unit, &self.found).await?;
                 Ok(Written::Next(binding))

@@ -158,6 +158,9 @@ impl Attempt<'_> {
                 self.claim_known().await?;
                 self.ask(Answer::Browser { response }).await
             }
+            (Some(_), ReplyAnswer::Action(action)) if self.puts_off(&action) => {
+                self.put_off().await
+            }
             (Some(Step::Prompt { form }), ReplyAnswer::Action(action)) => {
                 if form.actions.iter().all(|known| known.id != action) {
                     return Ok(self.invalid(vec![error(

@@ -136,6 +136,7 @@ impl SignIn<'_> {
                     epoch: chosen.epoch,
                     scope,
                     purpose: Purpose::SignIn,
+                    renew: None,
                     mailbox: None,
                     return_to: None,
                 })),

@@ -6,6 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::duty::Duty;
 use crate::{
     Environment, Error, ErrorKind, Platform, Result,
     environment::later,
@@ -76,8 +77,12 @@ pub(crate) struct Flow {
     pub(crate) set_up: Vec<ProviderId>,
     pub(crate) sign_up: SignUpRules,
     pub(crate) scope: Option<String>,
-    /// Whether a new credential has to be set up before a session.
-    pub(crate) renews: bool,
+    /// What the proofs say has to be set up anew before a session.
+    #[serde(default)]
+    pub(crate) renewals: Vec<Duty>,
+    /// The duty that is being done, in [`Phase::ChangeCredential`].
+    #[serde(default)]
+    pub(crate) duty: Option<Duty>,
     /// Whether a mailbox was shown to be the user's.
     pub(crate) mailbox: bool,
     pub(crate) complete: bool,
@@ -200,7 +205,8 @@ impl Flow {
             set_up: Vec::new(),
             sign_up: SignUpRules::default(),
             scope: None,
-            renews: false,
+            renewals: Vec::new(),
+            duty: None,
             mailbox: false,
             complete: false,
         }
@@ -223,6 +229,12 @@ impl Flow {
             self.binding = Some(binding.hash());
             binding
         })
+    }
+
+    /// Whether somebody gets back into an account, or into it for the first time,
+    /// who knows no credential for it.
+    pub(crate) fn gets_back(&self) -> bool {
+        self.duty.as_ref() == Some(&Duty::to_get_back())
     }
 
     pub(crate) fn past_proofs(&self) -> Vec<PastProof> {

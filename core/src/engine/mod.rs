@@ -18,6 +18,7 @@
 //! | `claim` | finds out whom an answer is about |
 //! | `sign_up` | makes accounts |
 //! | `advance` | applies a proof, and ends the flow with a session |
+//! | `duty` | why a credential has to be changed, and putting it off |
 //! | `mailbox` | makes an address that was shown to be the user's the user's |
 //! | `outstanding` | what has to be proven or done before a session |
 //! | `view` | what a client sees of a flow |
@@ -28,6 +29,7 @@ mod callback;
 mod candidates;
 mod claim;
 mod device;
+mod duty;
 mod flow;
 mod mailbox;
 mod outstanding;

@@ -2,7 +2,10 @@
 //! transaction that would write it, from the stored state and the flow's
 //! proofs alone. This is the one place that lets a flow end.
 
-use super::flow::{Flow, Phase};
+use super::{
+    duty::{Duty, duty},
+    flow::{Flow, Phase},
+};
 use crate::{
     Error, Platform, Result,
     model::{ProviderId, User},
@@ -53,11 +56,13 @@ pub(crate) async fn outstanding(
             Next::Impossible("no_second_factor")
         });
     }
-    if user.must_change.is_some() || (flow.renews && flow.set_up.is_empty()) {
-        return Ok(match changeable(platform, flow) {
-            Some(_) => Next::Do(Phase::ChangeCredential),
-            None => Next::Impossible("credential_cannot_be_changed"),
-        });
+    let now = platform.now();
+    if let Some(duty) = duty(flow, user, now) {
+        match changeable(platform, flow, Some(&duty)) {
+            Some(_) => return Ok(Next::Do(Phase::ChangeCredential)),
+            None if duty.may_wait(now) => {}
+            None => return Ok(Next::Impossible("credential_cannot_be_changed")),
+        }
     }
     let shows_mailbox = flow.intent == Intent::Verify && !flow.mailbox;
     if shows_mailbox || must_verify(platform, unit, user).await? {
@@ -122,16 +127,26 @@ pub(crate) fn demanded<'a>(enrolled: &[&'a Configured]) -> Vec<&'a Configured> {
     }
 }
 
-/// The provider whose credential is changed by duty: the one that the sign-in
-/// started with, else the first that people set up for themselves.
-pub(crate) fn changeable<'a>(platform: &'a Platform, flow: &Flow) -> Option<&'a Configured> {
+/// The provider whose credential is changed by duty: the one that the duty names,
+/// else the one that the sign-in started with, else the first that people set up
+/// for themselves.
+pub(crate) fn changeable<'a>(
+    platform: &'a Platform,
+    flow: &Flow,
+    duty: Option<&Duty>,
+) -> Option<&'a Configured> {
     let can = |configured: &&Configured| {
         configured.description.enrolment && configured.description.first_step
     };
+    let providers = platform.providers();
+    if let Some(named) = duty.and_then(|duty| duty.provider.as_ref()) {
+        return providers
+            .provider(named)
+            .filter(|c| c.description.enrolment);
+    }
     let first = flow.proofs.iter().find(|proof| proof.first)?;
-    platform
-        .providers()
+    providers
         .provider(&first.factor.provider)
         .filter(can)
-        .or_else(|| platform.providers().providers().find(can))
+        .or_else(|| providers.providers().find(can))
 }

@@ -279,7 +279,9 @@ async fn candidates<'a>(
         (Phase::SignUp, _) => all
             .filter(|c| c.description.first_step && c.description.enrolment)
             .collect(),
-        (Phase::ChangeCredential, _) => changeable(platform, flow).into_iter().collect(),
+        (Phase::ChangeCredential, _) => changeable(platform, flow, flow.duty.as_ref())
+            .into_iter()
+            .collect(),
         (Phase::Enrol, _) => enrol_target(platform, flow).into_iter().collect(),
         (Phase::Verify, _) => linker(platform, LinkPurpose::Verify),
         (Phase::Tenant | Phase::Second, _) => Vec::new(),
@@ -309,7 +311,7 @@ pub(crate) fn call<'a>(
     let intent = match (flow.phase, flow.intent) {
         (Phase::First, Intent::Enrol | Intent::Verify) => Intent::Reprove,
         // Whoever shows the mailbox need not know what is replaced.
-        (Phase::ChangeCredential, _) if flow.renews => Intent::Recover,
+        (Phase::ChangeCredential, _) if flow.gets_back() => Intent::Recover,
         (Phase::ChangeCredential | Phase::Enrol, _) => Intent::Enrol,
         (Phase::Verify, _) => Intent::Verify,
         (Phase::Second, Intent::Recover | Intent::Verify) => Intent::SignIn,

@@ -3,10 +3,13 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::flow::{Flow, Found, OpenOffer, Phase};
+use super::{
+    duty,
+    flow::{Flow, Found, OpenOffer, Phase},
+};
 use crate::{
     Platform,
-    model::{DisplayName, Email, TenantName, UserName},
+    model::{DisplayName, Email, MustChange, TenantName, UserName},
     provider::{Choice, Field, FieldKind, Form, Intent, Role, Step},
 };
 
@@ -53,6 +56,12 @@ pub enum FlowState {
 pub struct StepView {
     /// The step's id, to be sent with the answer.
     pub id: String,
+    /// Why a credential has to be changed in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<MustChange>,
+    /// Until when that may be put off, if it may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
     /// What it is.
     #[serde(flatten)]
     pub body: StepBody,
@@ -132,6 +141,8 @@ pub(crate) fn view(platform: &Platform, found: &Found) -> FlowView {
         expires_at: flow.expires_at,
         step: (!flow.complete).then(|| StepView {
             id: flow.step.clone(),
+            reason: flow.duty.as_ref().and_then(|duty| duty.reason),
+            due: flow.duty.as_ref().and_then(|duty| duty.due),
             body: body(platform, flow),
         }),
         return_to: flow.return_to.clone(),
@@ -229,9 +240,7 @@ pub(crate) fn shown_form(platform: &Platform, flow: &Flow, offer: &OpenOffer) ->
             let own = sign_up_fields(flow);
             form.fields.splice(0..0, own);
         }
-        Phase::ChangeCredential if form.message.is_none() => {
-            form.message = Some("Choose a new password before you go on.".to_owned());
-        }
+        Phase::ChangeCredential => duty::explain(&mut form, flow.duty.as_ref()),
         _ => {}
     }
     Some(form)

@@ -56,6 +56,7 @@ mod context;
 mod form;
 mod link;
 mod registry;
+mod rule;
 mod turn;
 
 use std::time::Duration;
@@ -70,9 +71,11 @@ pub use context::{
 pub use form::{Action, ActionStyle, Choice, Display, Field, FieldKind, Form, Role};
 pub use link::{Delivery, Issued, LinkPurpose, LinkRequest, Links};
 pub use registry::{Configured, Factory, ProviderTable, Registry};
+pub use rule::{Requirement, Rule};
 pub use turn::{
     Answer, ChallengeKind, Claim, Effect, Entry, ExternalIdentity, FieldError, Link, Message,
-    MessageChannel, NewRecord, Proof, Purpose, RecordOwner, State, Step, Turn, Verified, Who,
+    MessageChannel, NewRecord, Proof, Purpose, RecordOwner, Renewal, State, Step, Turn, Verified,
+    Who,
 };
 
 use crate::{
@@ -107,6 +110,14 @@ pub trait Provider: Send + Sync + 'static {
     ///   there is no room, and says so by an error.
     fn busy(&self) -> Option<Duration> {
         None
+    }
+
+    /// The rules that it holds people to, as configured, each with the requirements
+    /// that it falls short of; for administrators to read.
+    ///
+    /// * It answers at once, and the same at every call. Nothing in it is secret.
+    fn rules(&self) -> Vec<Rule> {
+        Vec::new()
     }
 
     /// How people set it up for themselves; `Some` exactly when

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{Form, LinkPurpose};
 use crate::{
-    model::{ConnectionId, FactorClass, RecordId, TenantId, UserId},
+    model::{ConnectionId, FactorClass, MustChange, RecordId, TenantId, UserId},
     secret::Secret,
 };
 
@@ -257,6 +257,11 @@ pub struct Proof {
     /// What it is good for.
     #[serde(default)]
     pub purpose: Purpose,
+    /// That the credential it was given with has to be changed: asked for once
+    /// everything else that is demanded is proven. Nobody is refused for it. Only
+    /// of what people set up for themselves.
+    #[serde(default)]
+    pub renew: Option<Renewal>,
     /// The address whose mailbox was proven to be the user's. Unless that is the
     /// very [purpose](Purpose::Mailbox), another one than is stored for the user is
     /// refused.
@@ -266,6 +271,17 @@ pub struct Proof {
     /// place of where the flow was to return to.
     #[serde(default)]
     pub return_to: Option<String>,
+}
+
+/// That a credential which is right has to be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// Why, as the person is told.
+    pub reason: MustChange,
+    /// The first moment at which there is no session before it is changed. Until
+    /// then it is offered and can be put off; `None`: it cannot.
+    #[serde(default)]
+    pub due: Option<Timestamp>,
 }
 
 /// What a proof is good for.
@@ -298,6 +314,7 @@ impl Proof {
             at: None,
             scope: None,
             purpose: Purpose::SignIn,
+            renew: None,
             mailbox: None,
             return_to: None,
         }

@@ -14,7 +14,7 @@ use crate::{
 
 /// Tenants.
 #[derive(Debug, Clone, Copy)]
-pub struct Tenants<'a>(&'a Platform);
+pub struct Tenants<'a>(pub(super) &'a Platform);
 
 /// A tenant as a caller names it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -544,11 +544,13 @@ fn taken(error: Error) -> Error {
     }
 }
 
-/// 20 characters out of 32 that are not mistaken for one another: 100 bits.
+/// 20 characters out of 32 that are not mistaken for one another: 100 bits. A
+/// capital letter and a digit follow, since some rules demand every kind.
 fn generated_password(platform: &Platform) -> Secret {
     const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789L";
+    const TAIL: &str = "-K7";
     let bytes = platform.environment().bytes::<20>();
-    let mut text = String::with_capacity(23);
+    let mut text = String::with_capacity(23 + TAIL.len());
     for (index, byte) in bytes.iter().enumerate() {
         if index > 0 && index % 5 == 0 {
             text.push('-');
@@ -557,5 +559,6 @@ fn generated_password(platform: &Platform) -> Secret {
             text.push(char::from(*letter));
         }
     }
+    text.push_str(TAIL);
     Secret::new(text)
 }

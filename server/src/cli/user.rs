@@ -18,6 +18,7 @@ use super::{
     user_change::{CreateArguments, GrantArguments, UpdateArguments, create, set_grant, update},
     user_factor::{RemoveFactorArguments, factors, remove_factor},
     user_link::{LinkArguments, link},
+    user_require::{RequireArguments, require_change},
 };
 
 #[derive(Debug, Subcommand)]
@@ -54,6 +55,8 @@ pub(super) enum UserCommand {
     Factors(ThisUser),
     /// Remove a second factor that a user has lost; open sessions end
     RemoveFactor(RemoveFactorArguments),
+    /// Let a user choose a new password at the next sign-in; nobody else sees or chooses it
+    RequireChange(RequireArguments),
     /// Make a link for a user: an invitation, a reset, a way to one page
     Link(LinkArguments),
 }
@@ -127,6 +130,7 @@ impl UserCommand {
             Self::EndSessions(this) => end_sessions(on, this).await,
             Self::Factors(this) => factors(on, this).await,
             Self::RemoveFactor(arguments) => remove_factor(on, arguments).await,
+            Self::RequireChange(arguments) => require_change(on, arguments).await,
             Self::Link(arguments) => link(on, arguments).await,
         }
     }

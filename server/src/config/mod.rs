@@ -48,6 +48,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plugins::DEFAULT_KINDS;
 
+pub(crate) use self::providers::shortfalls;
 pub use self::{
     backup::{BackupConfig, BackupRecipient},
     error::{ConfigError, Place, Problem},

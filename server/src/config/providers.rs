@@ -2,10 +2,15 @@
 
 use std::fmt;
 
+use gatelodge_core::provider::Registry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 
-use super::{error::ConfigError, settings::Settings};
+use super::{
+    Config,
+    error::{ConfigError, Problem},
+    settings::Settings,
+};
 
 /// One way to sign in. Beside the keys here a table holds the settings of its kind, which go to the crate of that kind
 /// as they are.
@@ -61,6 +66,27 @@ impl ProviderConfig {
     pub fn error(&self, key: &str, expectation: impl fmt::Display) -> ConfigError {
         self.settings.error(key, expectation)
     }
+}
+
+/// Which requirements the rules of the configured providers fall short of, with
+/// where each was set: allowed, and told whoever configures them.
+pub(crate) fn shortfalls(config: &Config, registry: &Registry) -> Vec<Problem> {
+    let mut shortfalls = Vec::new();
+    for provider in &config.providers {
+        let mut all = registry.providers();
+        let Some(configured) = all.find(|one| one.id.as_str() == provider.id()) else {
+            continue;
+        };
+        for rule in configured.provider.rules() {
+            let key = rule.key.as_deref().unwrap_or_default();
+            for requirement in &rule.breaks {
+                let (id, text) = (&requirement.id, &requirement.text);
+                let error = provider.error(key, format!("falls short of {id}: {text}"));
+                shortfalls.extend_from_slice(error.problems());
+            }
+        }
+    }
+    shortfalls
 }
 
 impl Serialize for ProviderConfig {

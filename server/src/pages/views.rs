@@ -13,8 +13,8 @@ pub use account::{
     AccountView, CurrentSession, DeviceKind, SessionRow, SessionsBlock, SignInMethod,
 };
 pub use console::{
-    ConfirmView, CreatedView, DangerAction, Fact, FactorRow, LockBlock, LockState, Search, State,
-    TenantRow, TenantView, TenantsView, UserRow, UserView, UsersView,
+    ConfirmView, CreatedView, DangerAction, Fact, FactorRow, LockBlock, LockState, RuleRow,
+    RulesBlock, Search, State, TenantRow, TenantView, TenantsView, UserRow, UserView, UsersView,
 };
 pub use flow::{DisplayItem, FlowView, Method, MethodKind, QrCode};
 pub use form::{Action, ActionStyle, Choice, Field, FieldKind, FormCard, Hidden, Post, StepForm};

@@ -35,6 +35,7 @@ mod logs;
 mod mass_assignment;
 mod matrix;
 mod names;
+mod password_rules;
 mod passwords;
 mod recovery;
 mod return_to;

@@ -49,7 +49,7 @@ pub(crate) const ROLES: [Role; 7] = [
 ];
 
 /// What each role is answered, in the order of [`ROLES`], for `home` and what is in it.
-const TABLE: [(&str, [u16; 7]); 36] = [
+const TABLE: [(&str, [u16; 7]); 38] = [
     // For everybody: a wrong set-up token, and flows, whose id is the credential.
     ("set_up", [404; 7]),
     ("start_flow", [201; 7]),
@@ -72,6 +72,7 @@ const TABLE: [(&str, [u16; 7]); 36] = [
     ("unlock_tenant", [401, 403, 403, 404, 200, 403, 401]),
     ("read_settings", [401, 403, 200, 404, 200, 403, 401]),
     ("replace_settings", [401, 403, 200, 404, 200, 403, 401]),
+    ("list_rules", [401, 403, 200, 404, 200, 403, 401]),
     // What is in a tenant.
     ("list_sessions", [401, 403, 200, 404, 200, 403, 401]),
     ("end_session_of_tenant", [401, 403, 204, 404, 204, 403, 401]),
@@ -83,6 +84,7 @@ const TABLE: [(&str, [u16; 7]); 36] = [
     ("delete_user", [401, 403, 204, 404, 204, 403, 401]),
     ("lock_user", [401, 403, 200, 404, 200, 403, 401]),
     ("unlock_user", [401, 403, 200, 404, 200, 403, 401]),
+    ("require_change", [401, 403, 200, 404, 200, 403, 401]),
     ("give_grant", [401, 403, 200, 404, 200, 403, 401]),
     ("take_grant", [401, 403, 200, 404, 200, 403, 401]),
     // Nothing makes links in this world: see `links`.
@@ -114,6 +116,7 @@ pub(crate) fn body_of(operation: &str) -> Option<Value> {
         "create_tenant" => json!({"name": "another"}),
         "update_tenant" => json!({"display_name": "Changed"}),
         "lock_tenant" | "lock_user" => json!({"reason": "for a test"}),
+        "require_change" => json!({"reason": "administrator"}),
         "replace_settings" => json!({"session": {"idle_minutes": 17}}),
         "create_user" => json!({"user_name": "newcomer"}),
         "make_user_link" => json!({"purpose": "invite", "delivery": "mail"}),
@@ -433,6 +436,7 @@ fn expected_elsewhere(operation: &str, role: Role, place: Place, of: Of) -> Opti
             | "unlock_tenant"
             | "read_settings"
             | "replace_settings"
+            | "list_rules"
             | "list_sessions"
             | "list_audit_events"
             | "list_users"

@@ -16,7 +16,7 @@ fn a_user_is_made_with_a_password_that_is_printed_once() {
         "{text}"
     );
     let password = lines[1].strip_prefix("Password: ").unwrap();
-    assert_eq!(password.len(), 23);
+    assert_eq!(password.len(), 26);
     assert_eq!(
         lines[2],
         "This password is shown only now. It must be changed at the first sign-in."
@@ -32,7 +32,7 @@ fn a_user_is_made_with_a_password_that_is_printed_once() {
     let acme = installation.json("tenant show acme");
     assert_eq!(made["tenant"], acme["id"]);
     assert_eq!(made["must_change"], "administrator");
-    assert_eq!(made["initial_password"].as_str().unwrap().len(), 23);
+    assert_eq!(made["initial_password"].as_str().unwrap().len(), 26);
     let shown = installation.json("user show -t acme grace");
     assert!(shown.get("initial_password").is_none());
     assert_eq!(shown["id"], made["id"]);
@@ -167,6 +167,26 @@ fn a_user_is_locked_unlocked_deactivated_and_activated() {
         .line("user lock -t acme ada --until 2001-01-01T00:00:00Z")
         .refused(1);
     assert_eq!(message, "a lock must end in the future");
+}
+
+#[test]
+fn a_new_password_is_asked_for_and_nobody_sees_it() {
+    let installation = Installation::with_ada();
+    let text = installation.line("user require-change -t acme ada").done();
+    assert_eq!(
+        text,
+        "At the next sign-in a new password has to be chosen by user `ada` of tenant `acme`.\n"
+    );
+    let shown = installation.json("user show -t acme ada");
+    assert_eq!(shown["must_change"], "administrator");
+    let text = installation
+        .line("user require-change -t acme ada --reason compromised")
+        .done();
+    assert!(text.ends_with(". Open sessions have ended.\n"), "{text}");
+    let asked = installation.json("user require-change -t acme ada --reason compromised");
+    assert_eq!(asked["must_change"], "compromised");
+    let age = installation.line("user require-change -t acme ada --reason age");
+    assert_eq!(age.code, 2, "how old it may be is a rule of its provider");
 }
 
 #[test]

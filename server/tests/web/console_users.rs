@@ -40,14 +40,14 @@ async fn a_new_user_gets_a_first_password_once_and_has_to_change_it() {
     created.assert_says("Grace Hopper can sign in now");
     created.assert_says("http://localhost:8080/t/acme/sign-in");
     let password = created.inside("<output");
-    assert_eq!(password.len(), 23);
+    assert_eq!(password.len(), 26);
     let list = browser.get(&users(&tenant)).await;
     list.assert_says("Grace Hopper");
     assert!(!list.says(&password));
 
     let mut grace = world.browser();
     let duty = grace.sign_in("/t/acme", "grace", &password).await;
-    duty.assert_says("Choose a new password before you go on.");
+    duty.assert_says("Your administrator asks for another password");
     assert!(grace.cookies_like("gl-session-").is_empty());
     let done = grace
         .submit_on(&duty, "/t/acme/sign-in", &[("new_password", NEW)])

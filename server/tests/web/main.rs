@@ -20,6 +20,7 @@ mod console_users;
 mod forgery;
 mod links;
 mod other_ways;
+mod password_rules;
 mod returning;
 mod second_factors;
 mod set_up;

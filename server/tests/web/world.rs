@@ -26,7 +26,7 @@ use gatelodge_server::{
 };
 use gatelodge_storage_suite::memory::MemoryStorage;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::browser::Browser;
 
@@ -69,6 +69,19 @@ impl World {
         change: impl FnOnce(&mut Config),
         ways: Vec<(&str, Arc<dyn Provider>)>,
     ) -> Self {
+        Self::made(change, json!({}), ways).await
+    }
+
+    /// With rules for passwords of its own.
+    pub(crate) async fn with_rules(password: Value) -> Self {
+        Self::made(|_| {}, password, Vec::new()).await
+    }
+
+    async fn made(
+        change: impl FnOnce(&mut Config),
+        mut password: Value,
+        ways: Vec<(&str, Arc<dyn Provider>)>,
+    ) -> Self {
         let mut config = Config::default();
         config.limits.network_free_tries = 10_000;
         config.limits.flows_per_network_per_minute = 10_000;
@@ -77,7 +90,8 @@ impl World {
         let policy = resolve_origin(&config.server, LISTEN).unwrap();
         let mut providers = Registry::new();
         gatelodge_provider_password::register(&mut providers);
-        let table = json!({"threads": 2}).as_object().unwrap().clone();
+        password["threads"] = 2.into();
+        let table = password.as_object().unwrap().clone();
         let id = ProviderId::new("password").unwrap();
         providers.configure(id, "password", table).unwrap();
         for (id, provider) in ways {

@@ -343,6 +343,10 @@ impl Bench {
                 flow.how, turn.step
             );
         };
+        assert!(
+            proof.renew.is_none() || self.description.enrolment,
+            "nobody can change a credential that only others set up"
+        );
         match &proof.who {
             Who::Subject { user } => {
                 assert_eq!(

@@ -74,6 +74,14 @@ enum Step {
     Prompt {
         /// The step's id, to be sent with the answer.
         id: String,
+        /// Why a credential has to be changed in it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        reason: Option<ChangeReason>,
+        /// Until when that may be put off, by the action `later`; absent: it may not.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        due: Option<Timestamp>,
         /// Who asks; `duty:…` for what the server itself asks.
         provider: String,
         /// The form.
@@ -83,6 +91,14 @@ enum Step {
     Redirect {
         /// The step's id, to be sent with the answer.
         id: String,
+        /// Why a credential has to be changed in it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        reason: Option<ChangeReason>,
+        /// Until when that may be put off, by the action `later`; absent: it may not.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        due: Option<Timestamp>,
         /// Who asks.
         provider: String,
         /// Where to.
@@ -92,6 +108,14 @@ enum Step {
     Challenge {
         /// The step's id, to be sent with the answer.
         id: String,
+        /// Why a credential has to be changed in it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        reason: Option<ChangeReason>,
+        /// Until when that may be put off, by the action `later`; absent: it may not.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        due: Option<Timestamp>,
         /// Who asks.
         provider: String,
         /// Which: `webauthn.get` or `webauthn.create`.
@@ -104,11 +128,32 @@ enum Step {
     Wait {
         /// The step's id, to be sent with the answer.
         id: String,
+        /// Why a credential has to be changed in it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        reason: Option<ChangeReason>,
+        /// Until when that may be put off, by the action `later`; absent: it may not.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        due: Option<Timestamp>,
         /// Who asks.
         provider: String,
         /// After this many milliseconds.
         poll_after: u32,
     },
+}
+
+/// Why a credential has to be changed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described, never made")]
+enum ChangeReason {
+    /// Somebody else may know it.
+    Compromised,
+    /// An administrator set it or asks for the change.
+    Administrator,
+    /// It is older than the rules allow.
+    Age,
 }
 
 /// One way to go on.

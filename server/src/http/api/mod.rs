@@ -17,6 +17,7 @@ mod tenant_delete;
 mod tenant_list;
 mod tenant_lock;
 mod tenant_read;
+mod tenant_rules;
 mod tenant_sessions;
 mod tenant_settings;
 mod tenant_update;
@@ -28,6 +29,7 @@ mod user_grants;
 mod user_link;
 mod user_list;
 mod user_lock;
+mod user_must_change;
 mod user_read;
 mod user_sessions;
 mod user_update;
@@ -77,6 +79,7 @@ pub fn router() -> OpenApiRouter<App> {
             tenant_settings::read_settings,
             tenant_settings::replace_settings
         ))
+        .routes(routes!(tenant_rules::list_rules))
         .routes(routes!(tenant_sessions::list_sessions))
         .routes(routes!(tenant_sessions::end_session_of_tenant))
         .routes(routes!(audit_events::list_audit_events))
@@ -87,6 +90,7 @@ pub fn router() -> OpenApiRouter<App> {
             user_delete::delete_user
         ))
         .routes(routes!(user_lock::lock_user, user_lock::unlock_user))
+        .routes(routes!(user_must_change::require_change))
         .routes(routes!(user_grants::give_grant, user_grants::take_grant))
         .routes(routes!(user_link::make_user_link))
         .routes(routes!(user_factors::list_user_factors))

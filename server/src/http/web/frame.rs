@@ -16,9 +16,10 @@ pub(super) enum Nav {
 
 /// What a page may say about the change that led to it. A closed list: the
 /// address only names one of these.
-const NOTICES: [&str; 18] = [
+const NOTICES: [&str; 19] = [
     "activated",
     "address_verified",
+    "change_required",
     "credential_changed",
     "deactivated",
     "deleted",

@@ -243,9 +243,10 @@ impl Sheet<'_> {
                 shown.value = Some(value);
             }
             if answered {
-                let mut errors = self.again.errors.iter();
-                let error = errors.find(|error| error.field == field.name);
-                shown.error = error.map(|error| error.message.clone());
+                let errors = self.again.errors.iter();
+                let own = errors.filter(|error| error.field == field.name);
+                let messages: Vec<_> = own.map(|error| error.message.as_str()).collect();
+                shown.error = (!messages.is_empty()).then(|| messages.join(" "));
             }
             shown
         });

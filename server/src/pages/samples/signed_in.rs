@@ -446,6 +446,7 @@ pub(in crate::pages) fn tenant() -> TenantView {
         ],
         links: vec![Link::new("/console/users", "Its users")],
         forms: vec![registration, times],
+        rules: vec![rules()],
         lock: Some(LockBlock {
             text: Some("While locked, nobody of this organisation can sign in, and all 12 open sessions end.".into()),
             state: LockState::Unlocked { form: lock_form() },
@@ -456,6 +457,25 @@ pub(in crate::pages) fn tenant() -> TenantView {
     }
 }
 
+fn rules() -> RulesBlock {
+    let row = |text: &str, breaks: &[&str]| RuleRow {
+        text: text.into(),
+        breaks: breaks.iter().map(|text| (*text).to_owned()).collect(),
+    };
+    RulesBlock {
+        label: "Password".into(),
+        rules: vec![
+            row("A new password has at least 15 characters.", &[]),
+            row(
+                "It has at least a digit.",
+                &[
+                    "Falls short of OWASP ASVS 5.0.0, 6.2.5: Passwords of any composition can be used.",
+                ],
+            ),
+        ],
+    }
+}
+
 pub(in crate::pages) fn tenant_minimal() -> TenantView {
     TenantView {
         frame: Frame::default(),
@@ -463,6 +483,7 @@ pub(in crate::pages) fn tenant_minimal() -> TenantView {
         facts: vec![],
         links: vec![],
         forms: vec![],
+        rules: vec![],
         lock: None,
         danger: vec![],
         ..tenant()

@@ -36,6 +36,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "notice.deactivated",
         "Deactivated. Signing in is refused until somebody activates the account again.",
     ),
+    (
+        "notice.change_required",
+        "A new password has to be chosen at the next sign-in.",
+    ),
     ("notice.deleted", "The user has been deleted."),
     (
         "notice.factor_removed",
@@ -253,7 +257,7 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("console.must_change", "Next sign-in"),
     (
         "console.must_change.administrator",
-        "A new password has to be chosen: the present one was set by an administrator.",
+        "A new password has to be chosen: an administrator set the present one or asked for another.",
     ),
     (
         "console.must_change.compromised",
@@ -263,6 +267,25 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "console.must_change.age",
         "A new password has to be chosen: the present one is too old.",
     ),
+    (
+        "console.rules.breaks",
+        "Falls short of {requirement}: {text}",
+    ),
+    ("console.require_change.title", "New password"),
+    (
+        "console.require_change.text",
+        "At the next sign-in the user chooses a new password, after everything else that is asked for. You neither see nor choose it.",
+    ),
+    ("console.require_change.reason", "Why"),
+    (
+        "console.require_change.administrator",
+        "It shall be another one: sessions go on",
+    ),
+    (
+        "console.require_change.compromised",
+        "Somebody else may know it: all sessions end now",
+    ),
+    ("console.require_change.submit", "Ask for a new password"),
     ("console.grants.title", "Administration"),
     (
         "console.grants.text",

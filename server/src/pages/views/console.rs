@@ -290,6 +290,8 @@ pub struct TenantView {
     pub links: Vec<Link>,
     /// Forms: names, registration, session times.
     pub forms: Vec<FormCard>,
+    /// The rules that the ways to sign in hold people to.
+    pub rules: Vec<RulesBlock>,
     /// Lock; none when the viewer may not, as for the own tenant.
     pub lock: Option<LockBlock>,
     /// Delete.
@@ -302,6 +304,24 @@ pub struct TenantView {
 
 impl Page for TenantView {
     const TEMPLATE: &'static str = "console/tenant.html";
+}
+
+/// The rules of one way to sign in.
+#[derive(Debug, Clone, Serialize)]
+pub struct RulesBlock {
+    /// "Password".
+    pub label: String,
+    /// Its rules, in order.
+    pub rules: Vec<RuleRow>,
+}
+
+/// A rule in force.
+#[derive(Debug, Clone, Serialize)]
+pub struct RuleRow {
+    /// What it says: a sentence.
+    pub text: String,
+    /// "Falls short of OWASP ASVS 5.0.0, 6.2.5: …", for each requirement.
+    pub breaks: Vec<String>,
 }
 
 /// Asks before something destructive: `confirm.html`.

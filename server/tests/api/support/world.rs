@@ -25,7 +25,7 @@ use gatelodge_storage_postgres::{PostgresConfig, PostgresStorage};
 use gatelodge_storage_sqlite::{SqliteConfig, SqliteStorage};
 use gatelodge_storage_suite::memory::MemoryStorage;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Call, ticket::Ticket};
@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) storage: Arc<dyn Storage>,
     /// Whether a link by mail is a way to sign in.
     pub(crate) mailed_sign_in: bool,
+    /// Keys of the password's table.
+    password: Value,
     ground: Ground,
 }
 
@@ -63,6 +65,7 @@ pub(crate) struct World {
     config: Config,
     mailed_sign_in: bool,
     storage: Arc<dyn Storage>,
+    password: Value,
     ground: Ground,
 }
 
@@ -79,6 +82,7 @@ impl Plan {
         Self {
             config,
             storage,
+            password: json!({"threads": 2}),
             mailed_sign_in: false,
             ground: Ground::Memory,
         }
@@ -129,6 +133,12 @@ impl World {
         self.another_by(|plan| change(&mut plan.config)).await
     }
 
+    /// An empty one on the same kind of storage, with rules for passwords of its own.
+    pub(crate) async fn another_with_rules(&self, mut password: Value) -> Self {
+        password["threads"] = 2.into();
+        self.another_by(|plan| plan.password = password).await
+    }
+
     /// An empty one on the same kind of storage, with a plan of its own.
     pub(crate) async fn another_by(&self, change: impl FnOnce(&mut Plan)) -> Self {
         let mut plan = match self.ground {
@@ -147,6 +157,7 @@ impl World {
             config: self.config.clone(),
             storage: self.storage.clone(),
             mailed_sign_in: self.mailed_sign_in,
+            password: self.password.clone(),
             ground: Ground::Memory,
         };
         Self::start(plan, self.clock.clone(), 3).await
@@ -169,7 +180,7 @@ impl World {
         let origin = policy.links_base();
         let post = Arc::new(Post::default());
         let messages = Messages::written_by(post.clone()).sent_by(post.clone());
-        let providers = real_providers(plan.mailed_sign_in);
+        let providers = real_providers(&plan);
         let platform = open(&plan, &clock, &origin, (providers, messages), seed).await;
         let mut tickets = Registry::new();
         let id = ProviderId::new("ticket").unwrap();
@@ -194,6 +205,7 @@ impl World {
             config: plan.config,
             mailed_sign_in: plan.mailed_sign_in,
             storage: plan.storage,
+            password: plan.password,
             ground: plan.ground,
         }
     }
@@ -243,17 +255,17 @@ impl World {
 }
 
 /// The password, what confirms a sign-in, and what leads back into an account.
-fn real_providers(mailed_sign_in: bool) -> Registry {
+fn real_providers(plan: &Plan) -> Registry {
     let mut providers = Registry::new();
     gatelodge_provider_password::register(&mut providers);
     gatelodge_provider_totp::register(&mut providers);
     gatelodge_provider_recovery_code::register(&mut providers);
     gatelodge_provider_one_time_token::register(&mut providers);
-    let threads = json!({"threads": 2}).as_object().unwrap().clone();
-    let links = json!({"sign_in": mailed_sign_in});
+    let password = plan.password.as_object().unwrap().clone();
+    let links = json!({"sign_in": plan.mailed_sign_in});
     let links = links.as_object().unwrap().clone();
     for (kind, table) in [
-        ("password", threads),
+        ("password", password),
         ("totp", Default::default()),
         ("recovery-code", Default::default()),
         ("one-time-token", links),

@@ -17,12 +17,17 @@ const UNKNOWN_KEY: &str = "suite_unknown_key";
 pub(crate) async fn it_describes_itself_the_same_each_time(stage: &Stage) {
     let (mut bench, mut ada) = stage.ready().await;
     let first = carry(&bench.description);
+    let rules = carry(&bench.provider.rules());
     for how in stage.ways() {
         bench.go(&mut ada, how).await;
     }
     assert!(
         bench.provider.describe() == first,
         "it describes itself differently after it was used"
+    );
+    assert!(
+        bench.provider.rules() == rules,
+        "it tells other rules after it was used"
     );
     let again = configure(&*stage.fixture());
     assert!(
@@ -68,6 +73,17 @@ pub(crate) async fn the_description_is_consistent(stage: &Stage) {
         !description.backup || (description.second_factor && !description.first_step),
         "only a second factor stands in for others, and nothing that starts a sign-in"
     );
+    for rule in bench.provider.rules() {
+        let texts = rule.breaks.iter().flat_map(|one| [&one.id, &one.text]);
+        assert!(
+            is_text(&rule.text, 500) && texts.into_iter().all(|text| is_text(text, 500)),
+            "a rule and what it falls short of are said in words: {rule:?}"
+        );
+        assert!(
+            rule.key.iter().all(|key| is_word(key, "_")),
+            "a rule names the key that sets it: {rule:?}"
+        );
+    }
     let ways = stage.ways();
     for how in ways.into_iter().filter(|_| description.inline) {
         let ada = bench.ada();

@@ -13,7 +13,7 @@ use gatelodge_core::{
     provider::{
         Answer, Context, Credential, Description, Effect, Enrolment, Entry, Field, FieldKind, Form,
         HttpRequest, HttpResponse, Intent, Issued, KeptRecord, LinkRequest, Links, NewRecord,
-        Proof, Provider, Role, Services, State, Step, Turn,
+        Proof, Provider, Role, Rule, Services, State, Step, Turn,
     },
 };
 
@@ -73,6 +73,10 @@ impl Provider for Carried {
 
     fn busy(&self) -> Option<Duration> {
         carry(&self.provider.busy())
+    }
+
+    fn rules(&self) -> Vec<Rule> {
+        carry(&self.provider.rules())
     }
 
     fn enrolment(&self) -> Option<&dyn Enrolment> {

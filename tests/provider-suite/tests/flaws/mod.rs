@@ -20,6 +20,7 @@ const PIN: &[Shown] = &[
     ),
     ("has_no_amr", &["the_description_is_consistent"]),
     ("says_it_stands_in", &["the_description_is_consistent"]),
+    ("has_an_empty_rule", &["the_description_is_consistent"]),
     (
         "hides_enrolment",
         &["enrolment_is_there_exactly_when_declared"],
@@ -203,6 +204,10 @@ const THIRD_PARTY: &[Shown] = &[
     ),
     (
         "takes_everybody_for_one",
+        &["the_right_answer_proves_exactly_the_subject"],
+    ),
+    (
+        "wants_to_be_changed",
         &["the_right_answer_proves_exactly_the_subject"],
     ),
 ];

@@ -15,7 +15,7 @@ use gatelodge_core::{
     provider::{
         Answer, Context, Credential, Description, Effect, Enrolment, Entry, Field, FieldKind, Form,
         Intent, KeptRecord, NewRecord, Proof, Provider, ProviderTable, RecordOwner, Registry, Role,
-        State, Step, Turn, Who,
+        Rule, State, Step, Turn, Who,
     },
 };
 use gatelodge_provider_suite::{Person, Purpose, Replay, Seen};
@@ -324,6 +324,17 @@ impl Provider for Pin {
             return Ok(self.refused(&pin));
         }
         Ok(self.proven(context, user))
+    }
+
+    fn rules(&self) -> Vec<Rule> {
+        vec![Rule {
+            key: None,
+            text: match self.flaw.as_str() {
+                "has_an_empty_rule" => String::new(),
+                _ => "A PIN has six digits.".to_owned(),
+            },
+            breaks: Vec::new(),
+        }]
     }
 
     fn enrolment(&self) -> Option<&dyn Enrolment> {

@@ -6,10 +6,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use gatelodge_core::{
     Error, Result,
-    model::FactorClass,
+    model::{FactorClass, MustChange},
     provider::{
         Answer, Context, Description, Entry, ExternalIdentity, HttpRequest, HttpResponse, Proof,
-        Provider, ProviderTable, Registry, State, Step, Turn, Who,
+        Provider, ProviderTable, Registry, Renewal, State, Step, Turn, Who,
     },
     secret::Secret,
 };
@@ -165,7 +165,7 @@ impl Provider for ThirdParty {
         if !is_bound && self.flaw != "does_not_bind_the_nonce" {
             return Ok(Turn::refused("wrong_nonce"));
         }
-        Ok(Turn::proven(Proof::of(Who::External {
+        let who = Who::External {
             identity: ExternalIdentity {
                 connection: context.facts.provider.clone(),
                 issuer: "https://party.example".to_owned(),
@@ -175,6 +175,14 @@ impl Provider for ThirdParty {
                 },
                 claims: BTreeMap::new(),
             },
-        })))
+        };
+        let renew = (self.flaw == "wants_to_be_changed").then_some(Renewal {
+            reason: MustChange::Age,
+            due: None,
+        });
+        Ok(Turn::proven(Proof {
+            renew,
+            ..Proof::of(who)
+        }))
     }
 }

@@ -75,6 +75,10 @@ pub(super) fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
             post(change(user_changes::grants)),
         ),
         (
+            "/console/tenants/{t}/users/{u}/require-change",
+            post(change(user_changes::require_change)),
+        ),
+        (
             "/console/tenants/{t}/users/{u}/activate",
             post(change(user_changes::activate)),
         ),

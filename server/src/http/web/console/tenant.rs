@@ -7,7 +7,8 @@ use gatelodge_core::{
     Error,
     access::{Resource, action},
     model::{DisplayName, EffectiveSettings, Tenant, TenantName, TenantSettings},
-    service::{TenantPatch, TenantRef},
+    provider::Rule,
+    service::{ProviderRules, TenantPatch, TenantRef},
 };
 
 use super::{Redo, lock, redo, tenant_path, tenants::state};
@@ -19,7 +20,9 @@ use crate::{
         visit::{Answer, Visit, see_other, tenant_base},
         words,
     },
-    pages::views::{DangerAction, Fact, Field, FieldKind, FormCard, Link, TenantView},
+    pages::views::{
+        DangerAction, Fact, Field, FieldKind, FormCard, Link, RuleRow, RulesBlock, TenantView,
+    },
 };
 
 const NAMES: &str = "names";
@@ -159,6 +162,7 @@ async fn page(visit: &Visit, again: Redo) -> Answer {
         facts: facts(visit, &tenant)?,
         links: vec![Link::new(users, visit.t("console.tenant.users")?)],
         forms,
+        rules: rules(visit, &tenant)?,
         lock: lock::block(
             visit,
             (&path, "tenant"),
@@ -275,6 +279,38 @@ fn minutes_field(
         field = field.help(visit.tv("console.settings.in_force", &[("value", &span)])?);
     }
     Ok(field)
+}
+
+fn rules(visit: &Visit, tenant: &Tenant) -> Result<Vec<RulesBlock>, PageProblem> {
+    if !visit.may(action::SETTINGS_READ, &Resource::tenant(tenant.id)) {
+        return Ok(Vec::new());
+    }
+    let all = visit
+        .platform()
+        .tenants()
+        .rules(visit.caller(), tenant.id)?;
+    let block = |of: ProviderRules| {
+        let rules = of.rules.into_iter().map(|rule| rule_row(visit, rule));
+        Ok(RulesBlock {
+            label: of.label,
+            rules: rules.collect::<Result<_, PageProblem>>()?,
+        })
+    };
+    all.into_iter().map(block).collect()
+}
+
+fn rule_row(visit: &Visit, rule: Rule) -> Result<RuleRow, PageProblem> {
+    let breaks = rule.breaks.iter().map(|requirement| {
+        let values = [
+            ("requirement", requirement.id.as_str()),
+            ("text", requirement.text.as_str()),
+        ];
+        visit.tv("console.rules.breaks", &values)
+    });
+    Ok(RuleRow {
+        breaks: breaks.collect::<Result<_, _>>()?,
+        text: rule.text,
+    })
 }
 
 fn danger(visit: &Visit, tenant: &Tenant) -> Result<Vec<DangerAction>, PageProblem> {

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use gatelodge_core::{
     access::{Resource, action},
-    model::{Grant, Tenant, User, UserId, UserStatus},
+    model::{Grant, MustChange, Tenant, User, UserId, UserStatus},
     provider::LinkPurpose,
     service::UserDetails,
     storage::Page,
@@ -28,6 +28,7 @@ use crate::{
 pub(super) const NAMES: &str = "names";
 pub(super) const GRANTS: &str = "grants";
 pub(super) const LINK: &str = "link";
+pub(super) const REQUIRE: &str = "require-change";
 
 /// The user that a page of the console is about.
 pub(super) struct Subject {
@@ -99,6 +100,9 @@ pub(super) async fn page(visit: &Visit, subject: &Subject, again: Redo) -> Answe
         forms.push(names_card(visit, subject)?);
     }
     forms.extend(link_card(visit, subject)?);
+    if subject.may(visit, action::USER_REQUIRE_CHANGE) {
+        forms.push(require_card(visit, subject)?);
+    }
     forms.extend(grants_card(visit, subject)?);
     for card in &mut forms {
         redo(visit, &again, card)?;
@@ -169,6 +173,27 @@ fn names_card(visit: &Visit, subject: &Subject) -> Result<FormCard, PageProblem>
             field(FieldKind::Email, "email", &email)?.optional(),
         ],
         ..FormCard::new(NAMES, title, post, submit)
+    })
+}
+
+/// Asks for a new password, without anybody else's seeing or choosing it.
+fn require_card(visit: &Visit, subject: &Subject) -> Result<FormCard, PageProblem> {
+    let label = visit.t("console.require_change.reason")?;
+    let mut field = Field::new(FieldKind::Choice, "reason", label);
+    for reason in [MustChange::Administrator, MustChange::Compromised] {
+        let name = reason.as_str();
+        let label = visit.t(&format!("console.require_change.{name}"))?;
+        field = field.option(name, label);
+    }
+    field.value = Some(MustChange::Administrator.as_str().to_owned());
+    let post = visit.post(&format!("{}/require-change", subject.path));
+    let post = post.hidden("version", subject.user.version.to_string());
+    let title = visit.t("console.require_change.title")?;
+    let submit = visit.t("console.require_change.submit")?;
+    Ok(FormCard {
+        text: Some(visit.t("console.require_change.text")?),
+        fields: vec![field],
+        ..FormCard::new(REQUIRE, title, post, submit)
     })
 }
 

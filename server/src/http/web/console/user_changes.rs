@@ -2,14 +2,14 @@
 
 use gatelodge_core::{
     Error,
-    model::{DisplayName, Email, Grant, RecordId, User, UserName, UserStatus},
+    model::{DisplayName, Email, Grant, MustChange, RecordId, User, UserName, UserStatus},
     provider::{Delivery, LinkPurpose, LinkRequest},
     service::UserPatch,
 };
 
 use super::{
     lock,
-    user::{GRANTS, LINK, NAMES, Subject, page},
+    user::{GRANTS, LINK, NAMES, REQUIRE, Subject, page},
 };
 use crate::http::{
     problem::{Code, Problem},
@@ -49,6 +49,28 @@ async fn store_names(
     let place = (subject.tenant.id, subject.user.id);
     let users = visit.platform().users();
     users.update(visit.caller(), place, version, patch).await
+}
+
+/// Lets the user choose a new password at the next sign-in.
+pub(super) async fn require_change(visit: Visit) -> Answer {
+    let subject = Subject::find(&visit).await?;
+    let place = (subject.tenant.id, subject.user.id);
+    let version = visit.fields.version()?;
+    let named = visit.fields.text("reason").and_then(MustChange::parse);
+    let Some(reason) = named else {
+        let rejected = Rejected::about("reason", visit.t("field.missing")?);
+        return page(&visit, &subject, Some((REQUIRE, rejected))).await;
+    };
+    let users = visit.platform().users();
+    let required = users.require_change(visit.caller(), place, version, reason);
+    match required.await {
+        // Whoever ended the own session has to sign in to see more.
+        Ok(_) => done(&visit, &subject, "change_required"),
+        Err(error) => {
+            let rejected = Rejected::from(error)?;
+            page(&visit, &subject, Some((REQUIRE, rejected))).await
+        }
+    }
 }
 
 pub(super) async fn activate(visit: Visit) -> Answer {
