@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use gatelodge_core::{environment::later, model::Grant};
+use gatelodge_core::{
+    access::Caller,
+    environment::later,
+    model::Grant,
+    provider::{Delivery, LinkPurpose, LinkRequest},
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -171,16 +176,15 @@ async fn a_new_password_keeps_to_the_rules_and_to_the_history(world: &World) {
 /// v5.0.0-6.4.1 beside it: the link opens once.
 async fn who_gets_back_in_by_a_link_keeps_to_the_history(world: &World) {
     let (world, ada) = strict(world).await;
-    let root = world.person("home", "root").await;
-    world.grant(&root, Grant::TenantAdministrator).await;
-    let token = world.session(&root).await;
-    let path = format!("/api/v1/tenants/home/users/{}/links", ada.id);
-    let call = world.post(path).bearer(&token);
-    let made = call
-        .json(&json!({"purpose": "reset", "delivery": "told"}))
-        .send()
-        .await;
-    let link = made.expect(201).json()["link"].as_str().unwrap().to_owned();
+    let request = LinkRequest {
+        purpose: LinkPurpose::Reset,
+        page: None,
+        delivery: Delivery::Told,
+    };
+    let users = world.platform.users();
+    let place = (ada.tenant, ada.id);
+    let made = users.make_link(&Caller::operator(), place, request).await;
+    let link = made.unwrap().address.unwrap().expose().to_owned();
     let (_, secret) = link.split_once("token=").unwrap();
     let link = json!({"purpose": "reset", "token": secret});
     let flow = world.begin(json!({"tenant": "home", "link": link})).await;

@@ -56,6 +56,10 @@ async fn ada(world: &World, tenant: &Tenant) -> Browser {
     let duty = browser.submit_on(&page, &action, &[]).await;
     let chosen = [("new_password", NEW_PASSWORD)];
     browser.submit_on(&duty, SIGN_IN, &chosen).await;
+    assert_eq!(
+        world.mail("ada@example.org").await.template,
+        "credential_changed"
+    );
     browser
 }
 
