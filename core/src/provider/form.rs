@@ -100,7 +100,8 @@ pub enum Role {
     Identifier,
     /// A secret: never logged, never shown again.
     Secret,
-    /// A code that proves something once.
+    /// A code that proves something once. Wrong ones are limited, where something
+    /// is set up, too.
     Code,
     /// Anything else.
     Other,
@@ -152,7 +153,8 @@ pub enum Display {
 /// A button beside the one that sends the fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
-    /// What the answer names.
+    /// What the answer names. `later` is the engine's, where a credential is
+    /// changed by duty.
     pub id: String,
     /// What it is called.
     pub label: String,

@@ -48,6 +48,11 @@
 //! * A wrong answer is [`Step::Refused`], one that could never be right (a field
 //!   missing, too long) is [`Step::Invalid`]; an [`Error`](crate::Error) is for
 //!   faults only.
+//! * A credential that is right and has to be changed is proven all the same, with
+//!   [`Proof::renew`]: the engine asks for the change once everything else is
+//!   proven, and says why.
+//! * Rules that people or administrators should know are told by
+//!   [`Provider::rules`], with the requirements that they fall short of.
 //! * Time and randomness come from the [`Context`].
 //! * Every message round-trips through JSON: the same provider may one day run
 //!   in a process of its own.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Address, Code, Config,
-    protocol::{CODE_BYTES, Issued, Kept, NONCE_BYTES, Nonce, Pace, Words, told},
+    protocol::{CODE_BYTES, Issued, Kept, KeptPace, NONCE_BYTES, Nonce, Pace, Words, told},
 };
 
 /// What `kind` in the configuration says.
@@ -79,13 +79,6 @@ struct Proving {
     to: Address,
     nonce: Nonce,
     issued: Issued,
-}
-
-/// What keeps how often codes are sent to addresses that are to be set up.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SetUpPace {
-    sent: Pace,
 }
 
 impl Stage {
@@ -344,6 +337,9 @@ impl OneTimeCodeProvider {
     }
 
     fn offer_form(&self, masked: &[String], note: Option<String>) -> Form {
+        if masked.is_empty() {
+            return said("You have set up nothing that a code could be sent to.");
+        }
         let action = |(id, masked): (&&str, &String)| Action {
             id: (*id).to_owned(),
             label: format!("Send code to {masked}"),
@@ -364,9 +360,6 @@ impl OneTimeCodeProvider {
                 value: only.clone(),
             });
         }
-        if masked.is_empty() {
-            return said("You have set up nothing that a code could be sent to.");
-        }
         form
     }
 }
@@ -382,16 +375,19 @@ impl OneTimeCodeProvider {
         to: Address,
         pending: Option<Proving>,
     ) -> Result<Turn> {
-        if let Some(turn) = obstacle(context, &to).await? {
-            return Ok(turn);
-        }
-        if !self.can_send(context.facts) {
-            return Ok(Turn::refused("no_channel"));
+        match (obstacle(context, &to).await?, &pending) {
+            (Some("set_up_already"), None) => {
+                let message = "You have set this up already.";
+                return Ok(Turn::invalid(TO, "set_up_already", message));
+            }
+            (Some(reason), _) => return Ok(Turn::refused(reason)),
+            (None, _) if !self.can_send(context.facts) => return Ok(Turn::refused("no_channel")),
+            (None, _) => {}
         }
         let key = set_up_key(subject.id);
         let before = context.services.record_by_key(key.expose()).await?;
         let pace = before.as_ref().and_then(|record| read(context, record));
-        let pace: SetUpPace = pace.unwrap_or_default();
+        let pace: KeptPace = pace.unwrap_or_default();
         let masked = to.masked();
         if let Some(wait) = pace.sent.wait(context.now()) {
             let note = told(wait);
@@ -403,7 +399,7 @@ impl OneTimeCodeProvider {
         let (code, nonce, issued) = self.issue(context);
         let message = self.message(TO_SET_UP, &to, &code, &issued);
         let sent = pace.sent.and_now(context.now());
-        let kept = kept_pace(context, key, before.as_ref(), &SetUpPace { sent })?;
+        let kept = kept_pace(context, key, before.as_ref(), &KeptPace { sent })?;
         let proving = Proving { to, nonce, issued };
         let turn = Stage::Proving(proving).asks(code_form(&masked, true, None))?;
         Ok(turn.with_effect(kept).with_effect(Effect::Send { message }))
@@ -459,9 +455,8 @@ async fn confirm(
     if let Some(reason) = issued.refusal(&code, &nonce, context.now()) {
         return Ok(Turn::refused(reason));
     }
-    let set_up = kept(context).await?;
-    if set_up.len() >= MOST_ADDRESSES || set_up.iter().any(|(_, kept)| kept.to.key() == to.key()) {
-        return Ok(Turn::refused("set_up_already"));
+    if let Some(reason) = obstacle(context, &to).await? {
+        return Ok(Turn::refused(reason));
     }
     let key = Secret::new(format!("{}:{}", subject.id, to.key()));
     let label = to.masked();
@@ -481,14 +476,15 @@ async fn confirm(
     Ok(Turn::step(Step::Enrolled {}).with_effect(Effect::Put { record }))
 }
 
-/// Why an address cannot be set up.
-async fn obstacle(context: &Context<'_>, to: &Address) -> Result<Option<Turn>> {
+/// Why an address cannot be set up, as a short word.
+async fn obstacle(context: &Context<'_>, to: &Address) -> Result<Option<&'static str>> {
     let set_up = kept(context).await?;
-    if set_up.len() >= MOST_ADDRESSES {
-        return Ok(Some(Turn::refused("too_many")));
-    }
     let is_there = set_up.iter().any(|(_, kept)| kept.to.key() == to.key());
-    Ok(is_there.then(|| Turn::invalid(TO, "set_up_already", "You have set this up already.")))
+    Ok(match (is_there, set_up.len() < MOST_ADDRESSES) {
+        (true, _) => Some("set_up_already"),
+        (false, false) => Some("too_many"),
+        (false, true) => None,
+    })
 }
 
 /// The subject's addresses. What cannot be read is none; the others still work.
@@ -540,7 +536,7 @@ fn kept_pace(
     context: &Context<'_>,
     key: Secret,
     before: Option<&KeptRecord>,
-    pace: &SetUpPace,
+    pace: &KeptPace,
 ) -> Result<Effect> {
     let record = NewRecord {
         owner: RecordOwner::Nobody,

@@ -383,7 +383,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("console.tenants.count.one", "{count} organisation"),
     ("console.tenants.count.other", "{count} organisations"),
     ("console.tenant.back", "All organisations"),
-    ("console.rules.title", "Rules of signing in"),
+    ("console.rules.title", "Ways to sign in"),
     (
         "console.rules.text",
         "What is asked of people, and which requirements that falls short of. It is configured for all organisations.",

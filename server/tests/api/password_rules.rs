@@ -303,7 +303,7 @@ async fn the_rules_say_what_they_cost(world: &World) {
     );
     let rules = password["rules"].as_array().unwrap();
     let of = |key: &str| rules.iter().find(|rule| rule["key"] == key).unwrap();
-    assert_eq!(of("profile")["text"], "The profile is `legacy`.");
+    assert_eq!(of("profile")["text"], "The profile is legacy.");
     assert_eq!(of("history")["breaks"], json!([]));
     assert_eq!(
         of("required_types")["breaks"][1]["id"],

@@ -144,7 +144,7 @@ async fn the_rules_and_what_they_cost_are_on_the_organisations_page() {
     let shown = browser
         .get(&format!("/t/acme/console/tenants/{}", tenant.id))
         .await;
-    shown.assert_says("Rules of signing in");
+    shown.assert_says("Ways to sign in");
     shown.assert_says("A new password has at least 12 characters.");
     shown.assert_says("Falls short of OWASP ASVS 5.0.0, 6.2.10:");
     shown.assert_says("Falls short of NIST SP 800-63B-4, 3.1.1.2:");

@@ -24,3 +24,10 @@ pub(crate) struct Kept {
     pub(crate) code: Option<Issued>,
     pub(crate) sent: Pace,
 }
+
+/// What is kept of somebody who sets addresses up, sealed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeptPace {
+    pub(crate) sent: Pace,
+}

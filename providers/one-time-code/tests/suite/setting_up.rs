@@ -144,6 +144,11 @@ async fn no_address_is_set_up_twice() {
     let turn = world.go_on(&*provider, &other, right(&second)).await;
     assert_eq!(turn, Turn::refused("set_up_already"));
     world.pass(MINUTE);
+    let again = Answer::Action {
+        action: "send_again".to_owned(),
+    };
+    let turn = world.go_on(&*provider, &other, again).await;
+    assert_eq!(turn, Turn::refused("set_up_already"));
     let turn = world.name(&*provider, MAILBOX).await;
     assert_eq!(errors(&turn), [("address", "set_up_already")]);
     let begun = world.begin_enrolment(&*provider).await;

@@ -66,11 +66,7 @@ pub(crate) fn rules(policy: &Policy, common: usize, context_words: &[String]) ->
     let (minimum, types) = (policy.minimum_length(), policy.required_types());
     let profile = policy.profile();
     let mut rules = vec![
-        rule(
-            "profile",
-            format!("The profile is `{profile}`."),
-            Vec::new(),
-        ),
+        rule("profile", format!("The profile is {profile}."), Vec::new()),
         rule(
             "minimum_length",
             format!("A new password has at least {minimum} characters."),

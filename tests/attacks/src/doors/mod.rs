@@ -12,7 +12,7 @@ mod texts;
 mod web;
 
 pub use files::{backup_text, configuration, password_hashes, sealed_values};
-pub use texts::{addresses, cookies, names, recovery_codes, tokens};
+pub use texts::{addresses, cookies, names, one_time_codes, recovery_codes, tokens};
 pub use web::{bodies, cursors, requests, return_to};
 
 /// A function that takes whatever bytes.
@@ -20,7 +20,7 @@ pub type Door = fn(&[u8]);
 
 /// All doors, each by the name of its function, of its target in `fuzz/fuzz_targets` and of its folder in
 /// `fuzz/corpus`.
-pub const DOORS: [(&str, Door); 13] = [
+pub const DOORS: [(&str, Door); 14] = [
     ("addresses", addresses),
     ("backup_text", backup_text),
     ("bodies", bodies),
@@ -28,6 +28,7 @@ pub const DOORS: [(&str, Door); 13] = [
     ("cookies", cookies),
     ("cursors", cursors),
     ("names", names),
+    ("one_time_codes", one_time_codes),
     ("password_hashes", password_hashes),
     ("recovery_codes", recovery_codes),
     ("requests", requests),

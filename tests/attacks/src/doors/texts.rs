@@ -8,6 +8,7 @@ use gatelodge_core::{
     secret::Token,
     service::TenantRef,
 };
+use gatelodge_provider_one_time_code::{Address, Code as SentCode};
 use gatelodge_provider_recovery_code::Code;
 use gatelodge_server::{
     config::{Config, Origin, OriginPolicy, client_address, resolve_origin},
@@ -54,6 +55,36 @@ pub fn recovery_codes(bytes: &[u8]) {
         assert_eq!(lower.map(|code| code.hash()), Some(code.hash()));
         let characters = typed.chars().filter(char::is_ascii_alphanumeric);
         assert_eq!(characters.count(), 24, "{typed:?}");
+    }
+}
+
+/// Codes that were sent, and where to, as somebody types them.
+pub fn one_time_codes(bytes: &[u8]) {
+    let Ok(typed) = str::from_utf8(bytes) else {
+        return;
+    };
+    if let Some(code) = SentCode::read(typed) {
+        for shown in [code.in_groups(), code.in_one()] {
+            let again = SentCode::read(shown.expose());
+            assert_eq!(again.as_ref(), Some(&code), "{typed:?}");
+        }
+        assert_eq!(typed.chars().filter(char::is_ascii_digit).count(), 8);
+    }
+    for read in [Address::telephone, Address::mailbox] {
+        let Some(address) = read(typed) else { continue };
+        // One text per address, and nothing in it that could be two.
+        let written = address.to_send();
+        assert_eq!(read(written.expose()), Some(address.clone()), "{typed:?}");
+        let odd = |c: char| c.is_control() || c.is_whitespace() || ",;<>".contains(c);
+        assert!(!written.expose().contains(odd), "{typed:?}");
+        let masked = address.masked();
+        assert!(!masked.contains(written.expose()) && masked.chars().count() <= 100);
+    }
+    if let Some(number) = Address::telephone(typed) {
+        let written = number.to_send();
+        let digits = written.expose().strip_prefix('+').unwrap_or_default();
+        assert!((8..=15).contains(&digits.len()), "{typed:?}");
+        assert!(digits.bytes().all(|b| b.is_ascii_digit()), "{typed:?}");
     }
 }
 

@@ -188,3 +188,41 @@ async fn the_console_pages_about_tenants_are_fit_to_be_seen() {
     browser.inspect("tenant-delete").await;
     browser.close().await;
 }
+
+/// v5.0.0-6.4.6, with the real program: an administrator asks, and sees no password.
+#[tokio::test]
+async fn the_pages_about_rules_for_passwords_are_fit_to_be_seen() {
+    let world = World::with_config(
+        "[[providers]]\nkind = \"password\"\nprofile = \"legacy\"\nacknowledge_nonconformance = true\n\
+         minimum_length = 12\nrequired_types = [\"lower\", \"symbol\"]\nmaximum_age_days = 90\nhistory = 4\n",
+    )
+    .await;
+    let here = format!("/t/{HOME}");
+    let password = world.user(HOME, "ada").await;
+    let browser = world.browser().await;
+    browser
+        .signs_in(&here, ADMINISTRATOR, ADMINISTRATORS_PASSWORD)
+        .await;
+    browser.press_named("Organisations").await;
+    browser.arrives_at("/console/tenants").await;
+    browser.press_named(HOME).await;
+    browser.element("#rules").await;
+    browser.inspect("tenant-rules").await;
+    browser.press_named("Users").await;
+    browser.press_named("ada").await;
+    browser.element("#require-change").await;
+    browser.press("#require-change button").await;
+    browser.reads("A new password has to be chosen").await;
+    browser.inspect("user-must-change").await;
+    let ada = world.browser().await;
+    ada.sign_in(&here, "ada", &password).await;
+    ada.reads("Your administrator asks for another password")
+        .await;
+    ada.fill("new_password", "HERONS, EIGHT").await;
+    ada.send_form_of("new_password").await;
+    ada.element(".notice-error").await;
+    ada.reads("The password needs a small letter.").await;
+    ada.inspect("must-change-rules").await;
+    ada.close().await;
+    browser.close().await;
+}
