@@ -16,7 +16,7 @@ use crate::{
     limits::Lanes,
     model::{ClientFacts, Tenant, TenantId, User},
     platform::{AuditEventExt, sign_in_obstacle},
-    provider::{Answer, Configured, FieldError, FieldKind, Form, Role, State, Step, Turn},
+    provider::{Answer, Configured, Field, FieldError, FieldKind, Form, Role, State, Step, Turn},
     secret::{Secret, Token},
     service::{ProviderCall, apply_effects, is_lost_effect},
     storage::{Change, Scope, UnitOfWork},
@@ -231,7 +231,7 @@ impl Attempt<'_> {
     pub(crate) async fn ask(mut self, answer: Answer) -> Result<Progress> {
         let begun = self.platform.now();
         let counts = matches!(answer, Answer::Fields { .. } | Answer::Browser { .. })
-            && (!start::sets_up(self.found.flow.phase) || self.asks_code());
+            && (!start::sets_up(self.found.flow.phase) || self.asks_for_what_is_known());
         if counts {
             self.reserve().await?;
         }
@@ -254,12 +254,14 @@ impl Attempt<'_> {
         }
     }
 
-    /// Whether the step asks for a code that was sent or shown: where something is
-    /// set up, that can be guessed, and nothing else.
-    fn asks_code(&self) -> bool {
+    /// Whether the step asks for a code that was sent or shown, or for the present
+    /// password: where something is set up, that can be guessed, and nothing else.
+    fn asks_for_what_is_known(&self) -> bool {
+        let can_be_guessed =
+            |field: &Field| field.role == Role::Code || field.kind == FieldKind::Password;
         let shown = self.open_offer().ok().and_then(|open| open.shown.as_ref());
         match shown {
-            Some(Step::Prompt { form }) => form.fields.iter().any(|f| f.role == Role::Code),
+            Some(Step::Prompt { form }) => form.fields.iter().any(can_be_guessed),
             _ => false,
         }
     }

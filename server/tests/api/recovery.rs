@@ -18,6 +18,7 @@ on_each_storage!(
     a_forgotten_password_is_replaced_by_a_link_and_every_session_ends,
     a_forgotten_password_is_replaced_by_the_code_of_the_same_mail,
     s03_a_password_is_set_only_after_what_was_mailed,
+    s11_the_present_password_cannot_be_guessed_where_it_is_changed,
     s12_a_reset_leaves_the_second_factor_to_be_proven,
     s41_asking_for_a_mail_answers_everybody_alike,
     an_address_is_changed_by_its_owner_once_it_is_verified,
@@ -98,6 +99,38 @@ async fn s03_a_password_is_set_only_after_what_was_mailed(world: &World) {
     }
     world.sign_in(&ada, OTHER_PASSWORD).await.expect(401);
     world.sign_in(&ada, PASSWORD).await.expect(200);
+}
+
+/// Where somebody came in another way, the present password is asked for.
+async fn s11_the_present_password_cannot_be_guessed_where_it_is_changed(world: &World) {
+    let world = &world.another_by(|plan| plan.mailed_sign_in = true).await;
+    world.tenant("home").await;
+    let ada = world.invited("ada").await;
+    let session = world.token(&ada, PASSWORD).await;
+    let body = json!({"transport": "token", "intent": "enrol", "provider": "password"});
+    let call = world.post("/api/v1/sign-in/flows").bearer(&session);
+    let flow = call.json(&body).send().await.expect(201).json();
+    let chosen = json!({"provider": MAILED});
+    let call = world.post(flow_path(&flow)).json(&chosen);
+    call.send().await.expect(200);
+    world.fill(&flow, MAILED, json!({})).await.expect(200);
+    let mail = world.newest(&ada, "magic_link").await;
+    let asks = world.fill(&flow, MAILED, code_of(&mail)).await.expect(200);
+    assert_eq!(
+        asks.json()["step"]["form"]["fields"][0]["name"],
+        "current_password"
+    );
+    let mut tries = 0;
+    let limited = loop {
+        let wrong = json!({"current_password": "a wrong one", "new_password": OTHER_PASSWORD});
+        let answer = world.fill(&flow, "password", wrong).await;
+        if answer.status != 401 {
+            break answer;
+        }
+        tries += 1;
+        assert!(tries < 20, "nothing stops the guessing");
+    };
+    limited.expect_problem(429, "too_many_requests");
 }
 
 /// F6

@@ -89,7 +89,7 @@ async fn ask(world: &World, tenant: &Tenant, user: &User, reason: &str) -> Answe
     let path = page(tenant, user);
     let shown = browser.get(&path).await;
     let action = format!("{path}/require-change");
-    let fields = [("reason", reason)];
+    let fields = [("must_change", reason)];
     browser.submit_on(&shown, &action, &fields).await
 }
 

@@ -179,7 +179,7 @@ fn names_card(visit: &Visit, subject: &Subject) -> Result<FormCard, PageProblem>
 /// Asks for a new password, without anybody else's seeing or choosing it.
 fn require_card(visit: &Visit, subject: &Subject) -> Result<FormCard, PageProblem> {
     let label = visit.t("console.require_change.reason")?;
-    let mut field = Field::new(FieldKind::Choice, "reason", label);
+    let mut field = Field::new(FieldKind::Choice, "must_change", label);
     for reason in [MustChange::Administrator, MustChange::Compromised] {
         let name = reason.as_str();
         let label = visit.t(&format!("console.require_change.{name}"))?;

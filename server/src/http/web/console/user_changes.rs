@@ -56,9 +56,9 @@ pub(super) async fn require_change(visit: Visit) -> Answer {
     let subject = Subject::find(&visit).await?;
     let place = (subject.tenant.id, subject.user.id);
     let version = visit.fields.version()?;
-    let named = visit.fields.text("reason").and_then(MustChange::parse);
+    let named = visit.fields.text("must_change").and_then(MustChange::parse);
     let Some(reason) = named else {
-        let rejected = Rejected::about("reason", visit.t("field.missing")?);
+        let rejected = Rejected::about("must_change", visit.t("field.missing")?);
         return page(&visit, &subject, Some((REQUIRE, rejected))).await;
     };
     let users = visit.platform().users();
