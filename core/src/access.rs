@@ -186,6 +186,8 @@ pub mod action {
     pub const USER_REQUIRE_CHANGE: &str = "user.require_change";
     /// Remove a second factor of a user.
     pub const USER_REMOVE_FACTOR: &str = "user.remove_factor";
+    /// End a device that a user stays signed in on.
+    pub const USER_END_DEVICE: &str = "user.end_device";
     /// Send a user a link, to set the account up or to get back into it.
     pub const USER_SEND_LINK: &str = "user.send_link";
     /// Make a link for a user and see it: whoever has it can act as the user, so
@@ -278,6 +280,7 @@ fn is_for_tenant_administrators(action: &str) -> bool {
             | action::USER_LOCK
             | action::USER_REQUIRE_CHANGE
             | action::USER_REMOVE_FACTOR
+            | action::USER_END_DEVICE
             | action::USER_SEND_LINK
             | action::USER_GRANT
             | action::SESSION_LIST

@@ -35,6 +35,7 @@ fn reply(provider: &str, answer: ReplyAnswer) -> Reply {
         provider: provider.to_owned(),
         answer,
         device: None,
+        stay: false,
     }
 }
 

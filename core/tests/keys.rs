@@ -199,6 +199,7 @@ async fn a_flow_goes_on_at_a_node_that_does_not_know_the_newest_key() {
         provider: "password".to_owned(),
         answer: fields(&values),
         device: None,
+        stay: false,
     };
     let sign_in = node.sign_in();
     let answered = sign_in.answer(&browser.handle, reply, &browser.client);

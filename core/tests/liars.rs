@@ -226,6 +226,7 @@ async fn refusals_of_a_slow_provider_are_held_back_alike() {
     let (world, acme, _) = told(|_| Liar {
         description: Description {
             links: Vec::new(),
+            silent: false,
             refusal_floor_ms: 700,
             ..describe("liar")
         },

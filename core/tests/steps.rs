@@ -49,6 +49,7 @@ async fn a_step_that_was_answered_is_a_conflict() {
         provider: "code".to_owned(),
         answer: fields(&[("code", "123456")]),
         device: None,
+        stay: false,
     };
     let again = browser.send(&world, unnamed).await;
     assert_eq!(kind(again), ErrorKind::Conflict, "the flow is complete");
@@ -63,6 +64,7 @@ async fn whoever_names_no_step_answers_the_current_one() {
         provider: "password".to_owned(),
         answer: fields(&[("user_name", "ada"), ("password", "ada's word")]),
         device: None,
+        stay: false,
     };
     browser.send(&world, reply).await.unwrap();
     assert!(browser.token().is_some());

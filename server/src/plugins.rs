@@ -22,6 +22,8 @@ pub(crate) const DEFAULT_KINDS: &[&str] = &[
     "totp",
     #[cfg(feature = "recovery-code")]
     "recovery-code",
+    #[cfg(feature = "remember-device")]
+    "remember-device",
 ];
 
 /// Every kind of provider that was built in.
@@ -36,6 +38,8 @@ fn kinds() -> Registry {
     gatelodge_provider_password::register(&mut registry);
     #[cfg(feature = "recovery-code")]
     gatelodge_provider_recovery_code::register(&mut registry);
+    #[cfg(feature = "remember-device")]
+    gatelodge_provider_remember_device::register(&mut registry);
     #[cfg(feature = "totp")]
     gatelodge_provider_totp::register(&mut registry);
     registry

@@ -22,7 +22,8 @@ use crate::{
     platform::{AuditEventExt, obstacle_below},
     provider::{Effect, Proof, Purpose, Renewal, Who},
     service::{
-        NewSession, apply_effects, end_sessions, forget_links, is_lost_effect, start_session,
+        NewSession, apply_effects, end_sessions, forget_devices, forget_links, is_lost_effect,
+        start_session,
     },
     storage::{Change, Changed, Scope, SessionFilter, UnitOfWork},
 };
@@ -126,6 +127,7 @@ impl Attempt<'_> {
                 .cloned()
                 .unwrap_or_else(|| description.amr.clone()),
             at: proof.at.unwrap_or_else(|| self.platform.now()),
+            credential: proof.credential,
         }
     }
 
@@ -142,18 +144,32 @@ impl Attempt<'_> {
 
     /// Everything that a proof or set-up changes, in one transaction.
     pub(super) async fn write(
+        self,
+        place: (TenantId, UserId),
+        write: Write,
+        effects: Vec<Effect>,
+    ) -> Result<Progress> {
+        match self.try_write(place, write, effects).await? {
+            Tried::Done(progress) => Ok(*progress),
+            Tried::Lost(attempt) => attempt.ask_again().await,
+            Tried::Refused(attempt, reason) => attempt.refuse(reason).await,
+        }
+    }
+
+    /// The same, for whoever asks again in another way.
+    pub(super) async fn try_write(
         mut self,
         (tenant_id, user_id): (TenantId, UserId),
         write: Write,
         effects: Vec<Effect>,
-    ) -> Result<Progress> {
+    ) -> Result<Tried<Self>> {
         if self
             .found
             .flow
             .subject
             .is_some_and(|s| s != (tenant_id, user_id))
         {
-            return self.refuse("not_the_subject").await;
+            return Ok(Tried::Refused(Box::new(self), "not_the_subject"));
         }
         // What is noted in the flow counts only if all of it is stored.
         let before = self.found.clone();
@@ -166,17 +182,17 @@ impl Attempt<'_> {
             Ok(Written::Refuse(reason)) => {
                 unit.rollback().await?;
                 self.found = before;
-                return self.refuse(reason).await;
+                return Ok(Tried::Refused(Box::new(self), reason));
             }
             Ok(Written::Lost) => {
                 unit.rollback().await?;
                 self.found = before;
-                return self.ask_again().await;
+                return Ok(Tried::Lost(Box::new(self)));
             }
             Ok(Written::NameTaken) => {
                 unit.rollback().await?;
                 self.found = before;
-                return Ok(self.invalid(vec![name_taken()]));
+                return Ok(Tried::done(self.invalid(vec![name_taken()])));
             }
             Err(error) => {
                 unit.rollback().await.ok();
@@ -192,18 +208,21 @@ impl Attempt<'_> {
             self.platform.wake_sender();
         }
         match stored {
-            Ok(Written::Complete(completed)) => Ok(Progress::Complete(completed)),
-            Ok(Written::Ended(purpose)) => Ok(Progress::Ended {
+            Ok(Written::Complete(mut completed)) => {
+                completed.kept = self.keep_device(&completed).await;
+                Ok(Tried::done(Progress::Complete(completed)))
+            }
+            Ok(Written::Ended(purpose)) => Ok(Tried::done(Progress::Ended {
                 view: view(self.platform, &self.found),
                 purpose,
-            }),
+            })),
             Ok(Written::Next(binding)) => {
                 ensure_open(self.platform, &mut self.found, self.client).await?;
-                Ok(Progress::Next {
+                Ok(Tried::done(Progress::Next {
                     view: view(self.platform, &self.found),
                     binding,
                     hold_until: None,
-                })
+                }))
             }
             Ok(_) => Err(Error::internal("a refusal was stored")),
             Err(error) => {
@@ -254,6 +273,11 @@ impl Attempt<'_> {
             return Ok(Written::Refuse("session_over"));
         }
         let place = (tenant_id, Some(user_id));
+        if let Write::Proof(proven) = &write
+            && !self.credential_is_there(unit, user_id, proven).await?
+        {
+            return Ok(Written::Lost);
+        }
         match apply_effects(self.platform, unit, &self.configured.id, place, effects).await {
             Err(error) if is_lost_effect(&error) => return Ok(Written::Lost),
             other => other?,
@@ -281,6 +305,22 @@ impl Attempt<'_> {
             }
             None => self.go_on(unit, (tenant, &ancestors), user).await,
         }
+    }
+
+    /// Whether the record that a proof names is still the user's: what ends it
+    /// holds the user's row too, so that it comes before this or ends the session.
+    async fn credential_is_there(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        user: UserId,
+        proven: &Proven,
+    ) -> Result<bool> {
+        let Some(id) = proven.factor.credential else {
+            return Ok(true);
+        };
+        let record = unit.records().by_id(&self.configured.id, id).await?;
+        let now = self.platform.now();
+        Ok(record.is_some_and(|record| record.user == Some(user) && !record.is_expired_at(now)))
     }
 
     /// Whether a proof leads on to a session. One that only shows a mailbox does
@@ -364,6 +404,7 @@ impl Attempt<'_> {
                 user.credential_epoch += 1;
                 user = unit.users().update(&user).await?;
                 forget_links(platform, unit, user.id, Some(&self.configured.id)).await?;
+                forget_devices(platform, unit, user.id).await?;
                 messages::tell(platform, unit, (tenant.id, &user), "credential_changed").await?;
                 self.told = true;
                 // A new credential has no wrong answers behind it.
@@ -487,7 +528,23 @@ impl Attempt<'_> {
             tenant,
             device,
             return_to,
+            kept: None,
         })))
+    }
+}
+
+/// What became of writing it.
+pub(super) enum Tried<A> {
+    Done(Box<Progress>),
+    /// What it relied on has changed meanwhile; nothing was stored.
+    Lost(Box<A>),
+    /// It is refused, for this reason; nothing was stored.
+    Refused(Box<A>, &'static str),
+}
+
+impl<A> Tried<A> {
+    fn done(progress: Progress) -> Self {
+        Self::Done(Box::new(progress))
     }
 }
 

@@ -71,6 +71,7 @@ impl SignIn<'_> {
             return Err(flow::not_current());
         }
         ensure_open(self.0, &mut found, client).await?;
+        found.flow.stay |= reply.stay;
         device::learn_key(self.0, reply.device.as_ref()).await;
         if found.flow.phase == Phase::Tenant {
             return self.choose_tenant(found, reply, client).await;

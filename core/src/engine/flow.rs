@@ -86,6 +86,9 @@ pub(crate) struct Flow {
     /// Whether a mailbox was shown to be the user's.
     pub(crate) mailbox: bool,
     pub(crate) complete: bool,
+    /// Whether the person wants to stay signed in on this device.
+    #[serde(default)]
+    pub(crate) stay: bool,
 }
 
 /// What an account needs that somebody makes for themselves.
@@ -209,6 +212,7 @@ impl Flow {
             duty: None,
             mailbox: false,
             complete: false,
+            stay: false,
         }
     }
 
@@ -252,6 +256,12 @@ impl Flow {
             .iter()
             .map(|proof| proof.factor.clone())
             .collect()
+    }
+
+    /// Whether it began with a device that remembered the person.
+    pub(crate) fn is_silent(&self) -> bool {
+        let mut proofs = self.proofs.iter();
+        proofs.any(|proof| proof.first && proof.factor.class == FactorClass::Remembered)
     }
 
     pub(crate) fn tenant_id(&self) -> Option<TenantId> {

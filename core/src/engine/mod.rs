@@ -19,6 +19,7 @@
 //! | `sign_up` | makes accounts |
 //! | `advance` | applies a proof, and ends the flow with a session |
 //! | `duty` | why a credential has to be changed, and putting it off |
+//! | `silent` | devices that keep somebody signed in |
 //! | `mailbox` | makes an address that was shown to be the user's the user's |
 //! | `outstanding` | what has to be proven or done before a session |
 //! | `view` | what a client sees of a flow |
@@ -34,6 +35,7 @@ mod flow;
 mod mailbox;
 mod outstanding;
 mod sign_up;
+mod silent;
 mod start;
 mod starts;
 mod view;
@@ -43,6 +45,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 
 pub use flow::{FlowHandle, Transport};
+pub use silent::{ResumeDevice, Resumed};
 pub use start::local_path;
 pub use view::{FlowState, FlowView, Offer, StepBody, StepView};
 
@@ -118,6 +121,9 @@ pub struct Reply {
     pub answer: ReplyAnswer,
     /// What a browser carries that signed in here before.
     pub device: Option<Secret>,
+    /// Whether the person wants to stay signed in on this device. It holds for
+    /// the rest of the flow, if that is a sign-in.
+    pub stay: bool,
 }
 
 /// The answer itself.
@@ -185,6 +191,19 @@ pub struct Completed {
     pub device: Secret,
     /// Where the browser goes.
     pub return_to: Option<String>,
+    /// What the browser keeps to stay signed in, if the person wanted that.
+    pub kept: Option<KeptDevice>,
+}
+
+/// What a browser keeps to stay signed in: told here and nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptDevice {
+    /// Its token, with the tenant in front.
+    pub token: Secret,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// The first moment at which it is worth nothing.
+    pub expires_at: Timestamp,
 }
 
 impl<'a> SignIn<'a> {

@@ -59,6 +59,9 @@ pub(crate) async fn outstanding(
     let now = platform.now();
     if let Some(duty) = duty(flow, user, now) {
         match changeable(platform, flow, Some(&duty)) {
+            _ if flow.is_silent() && duty.may_wait(now) => {}
+            // A device shows too little to set a credential up with.
+            _ if flow.is_silent() => return Ok(Next::Impossible("credential_change_due")),
             Some(_) => return Ok(Next::Do(Phase::ChangeCredential)),
             None if duty.may_wait(now) => {}
             None => return Ok(Next::Impossible("credential_cannot_be_changed")),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ClientFacts, ProviderId, SessionId, TenantId, UserId};
+use super::{ClientFacts, ProviderId, RecordId, SessionId, TenantId, UserId};
 use crate::secret::TokenHash;
 
 /// One stay of a user. The row outlives the user for statistics; the names in
@@ -59,6 +59,12 @@ impl Session {
         self.ended.is_none() && now < self.ends_at()
     }
 
+    /// Whether this record of this provider proved it.
+    pub fn was_proven_by(&self, provider: &ProviderId, credential: RecordId) -> bool {
+        let mut factors = self.factors.iter();
+        factors.any(|f| f.provider == *provider && f.credential == Some(credential))
+    }
+
     /// When the person last proved who they are.
     pub fn auth_time(&self) -> Timestamp {
         self.factors
@@ -96,6 +102,10 @@ pub struct Factor {
     pub amr: String,
     /// When it was proven.
     pub at: Timestamp,
+    /// The provider's record that proved it, if the session ends with that record:
+    /// a remembered device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<RecordId>,
 }
 
 /// The three kinds of factors, and what only remembers or vouches for one.

@@ -29,6 +29,9 @@ pub struct SessionSettings {
     pub limit: Option<u32>,
     /// What happens at the limit.
     pub at_limit: Option<AtLimit>,
+    /// Days for which a device keeps somebody signed in who asks for it, 0 to 30;
+    /// 0: it is not offered.
+    pub remember_days: Option<u32>,
 }
 
 /// What happens when a user has as many sessions as allowed.
@@ -66,6 +69,8 @@ pub struct EffectiveSettings {
     pub session_limit: Option<u32>,
     /// What happens at that limit.
     pub session_at_limit: AtLimit,
+    /// How long a device keeps somebody signed in; zero: not at all.
+    pub session_remember: Duration,
     /// Whether people may register themselves.
     pub registration_enabled: bool,
     /// Whether registration asks for an e-mail address.
@@ -83,12 +88,17 @@ impl Default for EffectiveSettings {
             session_absolute: Duration::from_secs(24 * 60 * 60),
             session_limit: None,
             session_at_limit: AtLimit::ReplaceOldest,
+            session_remember: days(30),
             registration_enabled: false,
             registration_email_required: false,
             registration_display_name_required: false,
             registration_email_verified: false,
         }
     }
+}
+
+fn days(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 24 * 60 * 60)
 }
 
 impl EffectiveSettings {
@@ -111,6 +121,10 @@ impl EffectiveSettings {
             self.session_limit = own.session.limit;
         }
         set(&mut self.session_at_limit, own.session.at_limit);
+        set(
+            &mut self.session_remember,
+            own.session.remember_days.map(days),
+        );
         set(&mut self.registration_enabled, own.registration.enabled);
         set(
             &mut self.registration_email_required,
@@ -143,6 +157,14 @@ impl TenantSettings {
         };
         minutes("session.idle_minutes", self.session.idle_minutes)?;
         minutes("session.absolute_minutes", self.session.absolute_minutes)?;
+        if let Some(days) = self.session.remember_days
+            && days > 30
+        {
+            return Err(Error::invalid(
+                "session.remember_days",
+                format!("expected 0 to 30 days, found {days}"),
+            ));
+        }
         match self.session.limit {
             Some(limit) if !(1..=10_000).contains(&limit) => Err(Error::invalid(
                 "session.limit",

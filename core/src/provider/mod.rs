@@ -6,16 +6,18 @@
 //! A new provider therefore gets its page, its JSON API, its enrolment page,
 //! its limits, locks, audit and metrics without a line outside its folder.
 //!
-//! # A provider in five steps
+//! # A provider in six steps
 //!
 //! 1. Make a crate `providers/<name>` that depends on this crate and, if it
 //!    speaks a protocol, on that protocol's library.
 //! 2. Implement [`Provider`]. `begin` shows the first step, `resume` takes the
 //!    answer to the step before; both answer with a [`Turn`].
 //! 3. If people set it up for themselves, implement [`Enrolment`] as well.
-//! 4. Write `register(&mut Registry)`, which tells the [`Registry`] how to make
+//! 4. If it keeps somebody signed in on a device without asking, implement [`Silent`];
+//!    a token is redeemed without a step, and gets past no second factor.
+//! 5. Write `register(&mut Registry)`, which tells the [`Registry`] how to make
 //!    the provider from its table in the configuration.
-//! 5. Call `provider_suite!` of `gatelodge-provider-suite` in `tests/suite.rs`.
+//! 6. Call `provider_suite!` of `gatelodge-provider-suite` in `tests/suite.rs`.
 //!
 //! Then two lines elsewhere: the dependency in `server/Cargo.toml`, and the call
 //! of `register` in `server/src/plugins.rs`.
@@ -38,7 +40,8 @@
 //! * **Effects are applied or nothing is.** [`Turn::effects`] are applied after
 //!   the engine's checks, in the transaction that writes the session and the
 //!   audit event. If one's condition fails, the answer counts as refused.
-//!   After a refusal none is applied.
+//!   After a refusal none is applied, but for those of a token that
+//!   [kept somebody signed in](Silent::redeem).
 //! * **Nothing else is open.** No transaction is open while a provider runs.
 //!
 //! # What a provider must keep to
@@ -62,6 +65,7 @@ mod form;
 mod link;
 mod registry;
 mod rule;
+mod silent;
 mod turn;
 
 use std::time::Duration;
@@ -77,6 +81,7 @@ pub use form::{Action, ActionStyle, Choice, Display, Field, FieldKind, Form, Rol
 pub use link::{Delivery, Issued, LinkPurpose, LinkRequest, Links};
 pub use registry::{Configured, Factory, ProviderTable, Registry};
 pub use rule::{Requirement, Rule};
+pub use silent::{Device, Kept, Redeemed, Revoked, Silent};
 pub use turn::{
     Answer, ChallengeKind, Claim, Effect, Entry, ExternalIdentity, FieldError, Link, Message,
     MessageChannel, NewRecord, Proof, Purpose, RecordOwner, Renewal, State, Step, Turn, Verified,
@@ -136,6 +141,12 @@ pub trait Provider: Send + Sync + 'static {
     fn links(&self) -> Option<&dyn Links> {
         None
     }
+
+    /// How it keeps somebody signed in on a device; `Some` exactly when
+    /// [`Description::silent`] says so.
+    fn silent(&self) -> Option<&dyn Silent> {
+        None
+    }
 }
 
 /// Setting a provider up for a user, and taking that back.
@@ -187,6 +198,10 @@ pub struct Description {
     /// configured provider that names it.
     #[serde(default)]
     pub links: Vec<LinkPurpose>,
+    /// Whether it keeps somebody signed in on a device. The first configured
+    /// provider that does is asked.
+    #[serde(default)]
+    pub silent: bool,
     /// Refusals, and steps that follow while nobody is proven, are held back until
     /// this many milliseconds passed since the answer came, so that the time of
     /// what is done for a user and not for a decoy tells nothing; at most 10,000.

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::{Description, LinkPurpose, Provider};
+use super::{Description, LinkPurpose, Provider, Silent};
 use crate::{Error, Result, model::ProviderId};
 
 /// A provider's table in the configuration, as the server hands it on: all keys
@@ -88,6 +88,11 @@ impl Registry {
                 "the provider `{id}` says one thing about links and does another"
             )));
         }
+        if description.silent != provider.silent().is_some() {
+            return Err(Error::internal(format!(
+                "the provider `{id}` says one thing about devices and does another"
+            )));
+        }
         self.configured.push(Configured {
             id,
             description,
@@ -108,6 +113,13 @@ impl Registry {
         self.configured
             .iter()
             .find(|configured| configured.description.links.contains(&purpose))
+    }
+
+    /// The configured provider that keeps people signed in on a device.
+    pub fn silent(&self) -> Option<(&Configured, &dyn Silent)> {
+        self.configured
+            .iter()
+            .find_map(|configured| Some((configured, configured.provider.silent()?)))
     }
 
     /// The configured providers, in order.

@@ -271,6 +271,10 @@ pub struct Proof {
     /// place of where the flow was to return to.
     #[serde(default)]
     pub return_to: Option<String>,
+    /// The record that proved it, where sessions end when that record does; it is
+    /// the provider's own and the user's.
+    #[serde(default)]
+    pub credential: Option<RecordId>,
 }
 
 /// That a credential which is right has to be changed.
@@ -317,6 +321,7 @@ impl Proof {
             renew: None,
             mailbox: None,
             return_to: None,
+            credential: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 
 /// One's own account.
 #[derive(Debug, Clone, Copy)]
-pub struct Accounts<'a>(&'a Platform);
+pub struct Accounts<'a>(pub(super) &'a Platform);
 
 /// A way to sign in that can be set up, and what is set up of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl<'a> Accounts<'a> {
         Ok(methods)
     }
 
-    async fn own(&self, caller: &Caller) -> Result<(Tenant, User)> {
+    pub(super) async fn own(&self, caller: &Caller) -> Result<(Tenant, User)> {
         let own = caller
             .signed_in()
             .ok_or_else(|| Error::new(ErrorKind::Unauthenticated, "sign in first"))?;

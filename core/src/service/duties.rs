@@ -1,7 +1,9 @@
 //! The duty to change a credential, as an administrator gives it to somebody.
 
 use super::{
-    Users, end_sessions,
+    Users,
+    devices::forget_devices,
+    end_sessions,
     users::{changed, held},
 };
 use crate::{
@@ -57,6 +59,7 @@ impl Users<'_> {
             };
             let reason = EndReason::CredentialChanged;
             end_sessions(self.0, unit.as_mut(), &all, reason).await?;
+            forget_devices(self.0, unit.as_mut(), id).await?;
         }
         let user = unit.users().update(&user).await?;
         let name = |reason: MustChange| reason.as_str().to_owned();

@@ -1,7 +1,7 @@
 //! The second factors of a user, as an administrator sees and removes them.
 
 use super::{
-    ProviderCall, SignInMethod, Users, apply_effects, end_sessions,
+    ProviderCall, SignInMethod, Users, apply_effects, end_sessions, forget_devices,
     users::{changed, held, refuse_self},
 };
 use crate::{
@@ -87,6 +87,7 @@ impl Users<'_> {
             user: Some(id),
             ..SessionFilter::default()
         };
+        forget_devices(self.0, unit.as_mut(), id).await?;
         end_sessions(self.0, unit.as_mut(), &all, EndReason::CredentialChanged).await?;
         let event = self
             .0

@@ -8,6 +8,7 @@ mod administrators;
 mod audit;
 mod backups;
 mod credentials;
+mod devices;
 mod duties;
 mod factors;
 mod links;
@@ -21,6 +22,7 @@ mod users;
 pub use accounts::{Accounts, SignInMethod};
 pub use audit::AuditLog;
 pub use backups::{BackupSchedule, BackupTurn, Backups, MadeBackup};
+pub use devices::OwnDevice;
 pub use links::MadeLink;
 pub use rules::ProviderRules;
 pub use sessions::Sessions;
@@ -31,6 +33,7 @@ pub use users::{InitialCredential, NewUser, UserDetails, UserPatch, Users};
 pub(crate) use credentials::{
     ProviderCall, apply_effects, enrol_secret, forget_links, is_lost_effect,
 };
+pub(crate) use devices::{end_device, forget_devices};
 pub(crate) use sessions::{NewSession, end_sessions, start_session};
 
 use crate::storage::Page;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Listed;
+use super::{
+    Listed,
+    devices::{devices_of, end_device, forget_devices_but},
+};
 use crate::{
     Error, ErrorKind, Platform, Result,
     access::{Caller, Principal, Resource, SignedIn, action},
@@ -11,6 +14,7 @@ use crate::{
         User, UserId,
     },
     platform::AuditEventExt,
+    provider::Revoked,
     secret::{Token, TokenHash},
     session_table::{CheckedSession, Lookup},
     storage::{Change, Changed, Page, Scope, SessionFilter, UnitOfWork},
@@ -231,11 +235,18 @@ impl<'a> Sessions<'a> {
             valid_at: None,
             except,
         };
+        // The devices would only bring the sessions back.
+        let but = match except {
+            Some(id) => self.devices_of(tenant, id).await?,
+            None => Vec::new(),
+        };
+        let but: Vec<_> = but.iter().map(|device| device.device).collect();
         let mut unit = self.0.write(Scope::Tenant(tenant)).await?;
         // A sign-in under way comes before this, and ends with the others.
         let held = unit.tenants().hold(tenant).await?;
         held.ok_or_else(|| Error::not_found("user"))?;
         unit.users().lock_row(user).await?;
+        forget_devices_but(self.0, unit.as_mut(), user, &but).await?;
         let ended = end_sessions(self.0, unit.as_mut(), &filter, EndReason::Revoked).await?;
         let event = self.0.event(caller, Some(tenant), "session.end");
         let event = event.about(user);
@@ -253,7 +264,15 @@ impl<'a> Sessions<'a> {
         id: SessionId,
         reason: EndReason,
     ) -> Result<bool> {
+        let devices = self.devices_of(tenant, id).await?;
         let mut unit = self.0.write(Scope::Tenant(tenant)).await?;
+        if let Some(device) = devices.first()
+            && unit.tenants().hold(tenant).await?.is_some()
+            && unit.users().by_id(device.user).await?.is_some()
+        {
+            // A device that is just being used comes before this.
+            unit.users().lock_row(device.user).await?;
+        }
         let at = self.0.now();
         if !unit.sessions().end(id, SessionEnd { at, reason }).await? {
             unit.rollback().await?;
@@ -263,8 +282,25 @@ impl<'a> Sessions<'a> {
         let event = event.changing("ended", None, Some(reason.as_str().to_owned()));
         unit.audit().append(&event).await?;
         let what = Changed::Session(id);
-        self.0.commit(unit, &[Change { tenant, what }]).await?;
+        let mut changes = vec![Change { tenant, what }];
+        if let Some((configured, _)) = self.0.providers().silent() {
+            for device in &devices {
+                let place = (tenant, &configured.id);
+                changes.extend(end_device(self.0, unit.as_mut(), place, device).await?);
+            }
+        }
+        self.0.commit(unit, &changes).await?;
         Ok(true)
+    }
+
+    async fn devices_of(&self, tenant: TenantId, id: SessionId) -> Result<Vec<Revoked>> {
+        let mut unit = self.0.read(Scope::Tenant(tenant)).await?;
+        let session = unit.sessions().by_id(id).await?;
+        unit.rollback().await?;
+        match session {
+            Some(session) => devices_of(self.0, &session).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     fn own_account(&self, caller: &Caller) -> Result<(TenantId, UserId)> {

@@ -251,6 +251,7 @@ impl<'a> Tenants<'a> {
         if !lock.keep_sessions {
             let all = SessionFilter::default();
             super::end_sessions(self.0, unit.as_mut(), &all, EndReason::Locked).await?;
+            super::devices::forget_devices_of_all(self.0, unit.as_mut()).await?;
         }
         let event = self
             .0

@@ -511,6 +511,7 @@ async fn details(unit: &mut dyn UnitOfWork, id: UserId) -> Result<UserDetails> {
     Ok(UserDetails { user, grants })
 }
 
+/// Ends all of a user's sessions, and what could begin new ones.
 pub(super) async fn end_all(
     platform: &Platform,
     unit: &mut dyn UnitOfWork,
@@ -520,6 +521,7 @@ pub(super) async fn end_all(
         user: Some(user),
         ..SessionFilter::default()
     };
+    super::forget_devices(platform, unit, user).await?;
     super::end_sessions(platform, unit, &filter, EndReason::Locked).await
 }
 

@@ -81,6 +81,10 @@ pub trait RecordRepository: Send {
     /// Removes a user's records of this provider; answers how many.
     async fn delete_by_user(&mut self, provider: &ProviderId, user: UserId) -> Result<u64>;
 
+    /// Removes the records of this provider that belong to a user, of whatever
+    /// user; answers how many.
+    async fn delete_of_users(&mut self, provider: &ProviderId) -> Result<u64>;
+
     /// Removes at most `limit` records, of any provider, that expired before
     /// `now`; answers how many. It waits for nobody: what another unit holds is
     /// left for later.

@@ -220,6 +220,7 @@ impl Run {
                 Filled::NewWord(word) => fields(&[("new_password", word)]),
             },
             device: None,
+            stay: false,
         };
         let progress = browser.send(&self.world, reply).await;
         compare(expected, &progress)?;

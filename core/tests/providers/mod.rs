@@ -39,6 +39,7 @@ pub(crate) fn describe(kind: &str) -> Description {
         finds_tenant: false,
         inline: true,
         links: Vec::new(),
+        silent: false,
         refusal_floor_ms: 0,
     }
 }

@@ -88,6 +88,7 @@ impl Browser {
             provider: provider.to_owned(),
             answer,
             device: self.device.clone(),
+            stay: false,
         };
         self.send(world, reply).await
     }

@@ -107,6 +107,7 @@ impl Provider for OneTimeCodeProvider {
             first_step: false,
             second_factor: true,
             backup: false,
+            silent: false,
             enrolment: true,
             finds_tenant: false,
             inline: true,

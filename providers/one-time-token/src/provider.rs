@@ -96,6 +96,7 @@ impl Provider for OneTimeTokenProvider {
             inline: false,
             links: LinkPurpose::ALL.to_vec(),
             // A mail is written for a user and not for a decoy.
+            silent: false,
             refusal_floor_ms: 300,
         }
     }

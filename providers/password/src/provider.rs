@@ -251,6 +251,7 @@ impl Provider for PasswordProvider {
             inline: true,
             // There are no outside calls, and the work is the same for everybody.
             links: Vec::new(),
+            silent: false,
             refusal_floor_ms: 0,
         }
     }

@@ -66,6 +66,7 @@ impl Provider for RecoveryCodeProvider {
             inline: false,
             // There are no outside calls, and the work is the same for everybody.
             links: Vec::new(),
+            silent: false,
             refusal_floor_ms: 0,
         }
     }

@@ -176,6 +176,7 @@ impl Provider for TotpProvider {
             inline: true,
             // There are no outside calls, and the work is the same for everybody.
             links: Vec::new(),
+            silent: false,
             refusal_floor_ms: 0,
         }
     }

@@ -7,6 +7,7 @@ use gatelodge_core::{
     archive::What,
     service::{BackupTurn, MadeBackup},
 };
+use jiff::Timestamp;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::{BackupName, Made, Order, Place, list::remove_surplus, make};
@@ -74,7 +75,7 @@ impl Schedule {
             }
         };
         let begun = platform.environment().running();
-        let made = self.make(platform, turn).await;
+        let made = self.make(platform, turn, now).await;
         if made.is_err() {
             // Without this the turn ends a little earlier.
             backups.extend_turn(turn).await.ok();
@@ -91,10 +92,12 @@ impl Schedule {
         Ok(())
     }
 
-    async fn make(&self, platform: &Platform, turn: BackupTurn) -> Result<Made> {
+    /// Makes it as of the moment that its name was noted with, so that no name is
+    /// noted that no file ever had.
+    async fn make(&self, platform: &Platform, turn: BackupTurn, now: Timestamp) -> Result<Made> {
         let order = Order {
             what: What::Whole,
-            now: platform.now(),
+            now,
             place: Place::Folder(self.folder.clone()),
             recipients: &self.recipients,
         };

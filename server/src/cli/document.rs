@@ -3,7 +3,7 @@
 
 use gatelodge_core::{
     model::{EffectiveSettings, Grant, Session, Tenant, TenantSettings, User},
-    provider::Credential,
+    provider::{Credential, Device},
     service::SignInMethod,
 };
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::http::api::{
+    account_devices::DeviceJson,
     types::{EndedJson, SessionJson, TenantJson, UserJson},
     user_factors::FactorJson,
 };
@@ -40,6 +41,11 @@ pub(super) fn factor(method: &SignInMethod, credential: &Credential) -> Value {
     value(FactorJson::new(method, credential))
 }
 
+/// A device that a user stays signed in on.
+pub(super) fn device(device: &Device) -> Value {
+    value(DeviceJson::new(device, None))
+}
+
 /// How many sessions were ended.
 pub(super) fn ended(ended: u64) -> Value {
     value(EndedJson { ended })
@@ -56,6 +62,7 @@ pub(super) fn settings(own: &TenantSettings, version: i64, in_force: &EffectiveS
                 "absolute_minutes": minutes(in_force.session_absolute),
                 "limit": in_force.session_limit,
                 "at_limit": in_force.session_at_limit,
+                "remember_days": in_force.session_remember.as_secs() / 86_400,
             },
             "registration": {
                 "enabled": in_force.registration_enabled,
@@ -97,6 +104,6 @@ mod tests {
             names.collect::<Vec<_>>()
         };
         assert_eq!(names("own"), names("effective"));
-        assert_eq!(names("own").len(), 8);
+        assert_eq!(names("own").len(), 9);
     }
 }

@@ -33,6 +33,7 @@ mod tenant;
 mod text;
 mod user;
 mod user_change;
+mod user_device;
 mod user_factor;
 mod user_link;
 mod user_require;

@@ -26,6 +26,7 @@ Keys:
   session.absolute_minutes            a session ends after this, active or not; 1 to 43200 minutes
   session.limit                       how many sessions a user may have at a time; 1 to 10000
   session.at_limit                    `refuse` the next sign-in, or `replace_oldest` session
+  session.remember_days               for how many days a device keeps somebody signed in; 0 to 30
   registration.enabled                whether people may make their own accounts; `true` or `false`
   registration.email_required         whether they must state an e-mail address; `true` or `false`
   registration.display_name_required  whether they must state a display name; `true` or `false`
@@ -38,6 +39,7 @@ enum Key {
     AbsoluteMinutes,
     Limit,
     AtLimit,
+    RememberDays,
     RegistrationEnabled,
     EmailRequired,
     DisplayNameRequired,
@@ -45,11 +47,12 @@ enum Key {
 }
 
 impl Key {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::IdleMinutes,
         Self::AbsoluteMinutes,
         Self::Limit,
         Self::AtLimit,
+        Self::RememberDays,
         Self::RegistrationEnabled,
         Self::EmailRequired,
         Self::DisplayNameRequired,
@@ -63,6 +66,7 @@ impl Key {
             Self::AbsoluteMinutes => "session.absolute_minutes",
             Self::Limit => "session.limit",
             Self::AtLimit => "session.at_limit",
+            Self::RememberDays => "session.remember_days",
             Self::RegistrationEnabled => "registration.enabled",
             Self::EmailRequired => "registration.email_required",
             Self::DisplayNameRequired => "registration.display_name_required",
@@ -130,6 +134,7 @@ fn is_own(own: &TenantSettings, key: Key) -> bool {
         Key::AbsoluteMinutes => own.session.absolute_minutes.is_some(),
         Key::Limit => own.session.limit.is_some(),
         Key::AtLimit => own.session.at_limit.is_some(),
+        Key::RememberDays => own.session.remember_days.is_some(),
         Key::RegistrationEnabled => own.registration.enabled.is_some(),
         Key::EmailRequired => own.registration.email_required.is_some(),
         Key::DisplayNameRequired => own.registration.display_name_required.is_some(),
@@ -145,6 +150,7 @@ fn value(in_force: &EffectiveSettings, key: Key) -> String {
             .session_limit
             .map_or_else(|| "any number".to_owned(), |limit| limit.to_string()),
         Key::AtLimit => at_limit_name(in_force.session_at_limit).to_owned(),
+        Key::RememberDays => (in_force.session_remember.as_secs() / 86_400).to_string(),
         Key::RegistrationEnabled => in_force.registration_enabled.to_string(),
         Key::EmailRequired => in_force.registration_email_required.to_string(),
         Key::DisplayNameRequired => in_force.registration_display_name_required.to_string(),
@@ -174,6 +180,7 @@ fn put(settings: &mut TenantSettings, key: Key, value: Option<&str>) -> Result<(
         Key::AbsoluteMinutes => session.absolute_minutes = number("a number of minutes")?,
         Key::Limit => session.limit = number("a number of sessions")?,
         Key::AtLimit => session.at_limit = value.map(at_limit).transpose()?,
+        Key::RememberDays => session.remember_days = number("a number of days")?,
         Key::RegistrationEnabled => registration.enabled = truth()?,
         Key::EmailRequired => registration.email_required = truth()?,
         Key::DisplayNameRequired => registration.display_name_required = truth()?,
@@ -238,6 +245,7 @@ mod tests {
             "session.absolute_minutes=60",
             "session.limit = 3",
             "session.at_limit=refuse",
+            "session.remember_days=0",
             "registration.enabled=true",
             "registration.email_required=false",
             "registration.display_name_required=true",

@@ -16,6 +16,7 @@ use super::{
     output::Shape,
     text::{counted, quoted, until},
     user_change::{CreateArguments, GrantArguments, UpdateArguments, create, set_grant, update},
+    user_device::{ForgetDeviceArguments, devices, forget_device},
     user_factor::{RemoveFactorArguments, factors, remove_factor},
     user_link::{LinkArguments, link},
     user_require::{RequireArguments, require_change},
@@ -55,6 +56,10 @@ pub(super) enum UserCommand {
     Factors(ThisUser),
     /// Remove a second factor that a user has lost; open sessions end
     RemoveFactor(RemoveFactorArguments),
+    /// List the devices that a user stays signed in on
+    Devices(ThisUser),
+    /// Forget one of them; its sessions end
+    ForgetDevice(ForgetDeviceArguments),
     /// Let a user choose a new password at the next sign-in; nobody else sees or chooses it
     RequireChange(RequireArguments),
     /// Make a link for a user: an invitation, a reset, a way to one page
@@ -130,6 +135,8 @@ impl UserCommand {
             Self::EndSessions(this) => end_sessions(on, this).await,
             Self::Factors(this) => factors(on, this).await,
             Self::RemoveFactor(arguments) => remove_factor(on, arguments).await,
+            Self::Devices(this) => devices(on, this).await,
+            Self::ForgetDevice(arguments) => forget_device(on, arguments).await,
             Self::RequireChange(arguments) => require_change(on, arguments).await,
             Self::Link(arguments) => link(on, arguments).await,
         }

@@ -22,6 +22,7 @@ impl Config {
                 AtLimit::Refuse => CoreAtLimit::Refuse,
                 AtLimit::ReplaceOldest => CoreAtLimit::ReplaceOldest,
             },
+            session_remember: Duration::from_secs(u64::from(self.session.remember_days) * 86_400),
             registration_enabled: self.registration.enabled,
             registration_email_required: requires(RequiredAttribute::Email),
             registration_display_name_required: requires(RequiredAttribute::DisplayName),
@@ -73,6 +74,7 @@ mod tests {
         config.session.absolute_hours = 2;
         config.session.per_user_limit = Some(3);
         config.session.at_limit = AtLimit::Refuse;
+        config.session.remember_days = 5;
         config.registration.enabled = true;
         config.registration.email_verified = true;
         config.registration.required =
@@ -82,6 +84,7 @@ mod tests {
             session_absolute: Duration::from_secs(7_200),
             session_limit: Some(3),
             session_at_limit: CoreAtLimit::Refuse,
+            session_remember: Duration::from_secs(432_000),
             registration_enabled: true,
             registration_email_required: true,
             registration_display_name_required: true,

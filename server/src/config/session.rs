@@ -18,6 +18,9 @@ pub struct SessionConfig {
     pub per_user_limit: Option<u32>,
     /// What happens to a sign-in beyond `per_user_limit`.
     pub at_limit: AtLimit,
+    /// For how many days a device keeps somebody signed in who ticks the box for it. 0: not offered.
+    #[schemars(range(min = 0, max = 30))]
+    pub remember_days: u32,
 }
 
 impl Default for SessionConfig {
@@ -27,6 +30,7 @@ impl Default for SessionConfig {
             absolute_hours: 24,
             per_user_limit: None,
             at_limit: AtLimit::default(),
+            remember_days: 30,
         }
     }
 }

@@ -90,6 +90,20 @@ impl Cookies {
         }
     }
 
+    /// What keeps this browser signed in to a tenant; without one, to the only one:
+    /// its name and value.
+    pub fn stay(&self, tag: Option<&str>) -> Option<(&str, &Secret)> {
+        let named = tag.map(stay_name);
+        let mut kept = self.pairs.iter().filter(|(name, _)| match &named {
+            Some(named) => name == named,
+            None => name.starts_with("gl-stay-"),
+        });
+        match (kept.next(), kept.next()) {
+            (Some((name, value)), None) => Some((name, value)),
+            _ => None,
+        }
+    }
+
     /// A jar that sets cookies in the same way.
     pub fn jar(&self) -> Jar {
         Jar::new(self.secure)
@@ -117,6 +131,11 @@ pub fn tag(tenant: TenantId) -> String {
 /// The name of a tenant's session cookie.
 pub fn session_name(tag: &str) -> String {
     format!("gl-session-{tag}")
+}
+
+/// The name of the cookie that keeps a browser signed in to a tenant.
+pub fn stay_name(tag: &str) -> String {
+    format!("gl-stay-{tag}")
 }
 
 /// The name of a flow's cookie.
@@ -209,6 +228,16 @@ mod tests {
         let current = format!("{two}; gl-current=aa");
         assert_eq!(session(&current, None).as_deref(), Some("1"));
         assert_eq!(session(&current, Some("cc")), None);
+    }
+
+    #[test]
+    fn what_keeps_a_browser_signed_in_is_the_tenants_or_the_only_one() {
+        let two = read("gl-stay-aa=1; gl-stay-bb=2; gl-current=aa", false).unwrap();
+        let value = |tag| two.stay(tag).map(|(_, value)| value.expose());
+        assert_eq!(value(None), None);
+        assert_eq!((value(Some("bb")), value(Some("cc"))), (Some("2"), None));
+        let one = read("gl-session-bb=2; gl-stay-aa=1", false).unwrap();
+        assert_eq!(one.stay(None).map(|(name, _)| name), Some("gl-stay-aa"));
     }
 
     #[test]

@@ -10,8 +10,9 @@ use axum::{
 };
 use gatelodge_core::{
     access::Caller,
-    engine::{Completed, FlowHandle, FlowView},
-    model::Session,
+    engine::{Completed, FlowHandle, FlowView, KeptDevice},
+    model::{FactorClass, Session, TenantId},
+    provider::Intent,
     secret::Token,
 };
 use jiff::Timestamp;
@@ -39,6 +40,9 @@ pub struct FlowJson {
     /// The session, once the flow is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<NewSessionJson>,
+    /// What takes the place of the device's token that the flow began with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_token: Option<String>,
 }
 
 /// A session that a flow ended with.
@@ -47,6 +51,10 @@ pub struct NewSessionJson {
     /// The bearer's token, with the token transport: told once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// What the next sign-in on this device begins with, with the token transport
+    /// and if it was asked for: told once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_token: Option<String>,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
     /// How it was proven: method references (RFC 8176).
@@ -62,14 +70,28 @@ impl FlowJson {
         Self {
             view,
             session: None,
+            device_token: None,
         }
     }
 
-    fn complete(view: FlowView, session: &Session, token: Option<&Token>) -> Self {
+    /// With what takes the place of the device's token.
+    pub fn keeping(mut self, kept: Option<&KeptDevice>) -> Self {
+        let told = kept.map(|kept| kept.token.expose().to_owned());
+        match &mut self.session {
+            Some(session) => session.device_token = told,
+            None => self.device_token = told,
+        }
+        self
+    }
+
+    /// A flow that ended with a session, whose token is told where it is given.
+    pub fn complete(view: FlowView, session: &Session, token: Option<&Token>) -> Self {
         Self {
             view,
+            device_token: None,
             session: Some(NewSessionJson {
                 token: token.map(|token| token.expose().to_owned()),
+                device_token: None,
                 expires_at: session.expires_at,
                 amr: session.amr().into_iter().map(str::to_owned).collect(),
                 scope: session.scope.clone(),
@@ -139,7 +161,58 @@ pub async fn hand_over(
     jar.set(cookies::CURRENT, &tag, None);
     jar.set(cookies::DEVICE, completed.device.expose(), Some(DEVICE_AGE));
     jar.remove(&cookies::flow_name(flow));
+    replace_kept(app, requester, cookies, &mut jar, completed).await;
     jar
+}
+
+/// Keeps a browser signed in until the device's end.
+pub fn keep(app: &App, jar: &mut Jar, kept: &KeptDevice) {
+    let name = cookies::stay_name(&cookies::tag(kept.tenant));
+    let age = gatelodge_core::environment::span_between(app.platform().now(), kept.expires_at);
+    jar.set(&name, kept.token.expose(), Some(age));
+}
+
+/// A sign-in by hand takes the place of what kept this browser signed in to the
+/// tenant: nobody comes back as whoever was here before.
+async fn replace_kept(
+    app: &App,
+    requester: &Requester,
+    cookies: &Cookies,
+    jar: &mut Jar,
+    completed: &Completed,
+) {
+    let mut factors = completed.session.factors.iter();
+    let by_hand = factors.all(|factor| factor.class != FactorClass::Remembered);
+    let signs_in = matches!(
+        completed.view.intent,
+        Intent::SignIn | Intent::SignUp | Intent::Recover
+    );
+    if !(by_hand && signs_in) {
+        return;
+    }
+    forget_kept(app, &requester.caller, cookies, jar, completed.tenant.id).await;
+    if let Some(kept) = &completed.kept {
+        keep(app, jar, kept);
+    }
+}
+
+/// Ends the device that keeps this browser signed in to a tenant. That it could not
+/// be ended is no reason to keep its cookie.
+pub async fn forget_kept(
+    app: &App,
+    caller: &Caller,
+    cookies: &Cookies,
+    jar: &mut Jar,
+    tenant: TenantId,
+) {
+    let tag = cookies::tag(tenant);
+    let Some((name, token)) = cookies.stay(Some(&tag)) else {
+        return;
+    };
+    if let Err(error) = app.platform().sign_in().forget_device(caller, token).await {
+        tracing::warn!(error = ?error, "a browser's device could not be ended");
+    }
+    jar.remove(name);
 }
 
 async fn end_old(app: &App, requester: &Requester, token: &str) {
@@ -172,12 +245,8 @@ pub async fn complete(
 ) -> Response {
     if handle.binding.is_none() {
         let token = Some(&completed.token);
-        return Json(FlowJson::complete(
-            completed.view,
-            &completed.session,
-            token,
-        ))
-        .into_response();
+        let body = FlowJson::complete(completed.view, &completed.session, token);
+        return Json(body.keeping(completed.kept.as_ref())).into_response();
     }
     let jar = hand_over(app, requester, cookies, &handle.id, &completed).await;
     let body = FlowJson::complete(completed.view, &completed.session, None);

@@ -124,6 +124,7 @@ fn password_method(fields: Vec<Field>, submit: &str) -> Method {
         post: step("password"),
         tenant_field: None,
         remember_name: None,
+        stay: None,
         kind: MethodKind::Form {
             form: StepForm {
                 fields,
@@ -141,6 +142,7 @@ fn redirect(id: &str, label: &str) -> Method {
         post: step(id),
         tenant_field: None,
         remember_name: None,
+        stay: None,
         kind: MethodKind::Redirect,
     }
 }
@@ -170,6 +172,7 @@ fn links() -> Vec<Link> {
 fn sign_in() -> FlowView {
     let mut method = password_method(vec![user_name(), password()], "Sign in");
     method.remember_name = Some(false);
+    method.stay = Some(false);
     let mail_link = Method {
         id: "mail".into(),
         label: "Send me a link by e-mail".into(),
@@ -320,6 +323,7 @@ fn choose_tenant() -> FlowView {
     let mut first = password_method(vec![user_name(), password()], "Sign in");
     first.tenant_field = Some(tenant.clone().error("Please fill this in."));
     first.remember_name = Some(true);
+    first.stay = Some(true);
     let mut second = redirect("google", "Continue with Google");
     second.tenant_field = Some(tenant);
     FlowView {

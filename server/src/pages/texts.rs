@@ -194,6 +194,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("field.email", "E-mail address"),
     ("field.password", "Password"),
     ("field.new_password", "New password"),
+    ("field.stay", "Keep me signed in on this device"),
     (
         "field.remember_name",
         "Remember my user name on this device",
@@ -268,6 +269,20 @@ const TEMPLATES: &[(&str, &str)] = &[
         "account.sessions.text",
         "If you don’t recognise one of these, end it and change your password.",
     ),
+    ("account.devices.title", "Devices that stay signed in"),
+    (
+        "account.devices.text",
+        "They sign you in without a password. Forget one that you no longer use; it is then signed out.",
+    ),
+    // Devices, here and in the console.
+    ("devices.since", "Since"),
+    ("devices.last_used", "Last used"),
+    ("devices.until", "Until"),
+    ("devices.forget", "Forget"),
+    (
+        "devices.forget_named",
+        "Forget {device}, kept signed in since {since}",
+    ),
     // Sessions, here and in the console.
     ("sessions.this_one", "This device"),
     ("sessions.started", "Signed in"),
@@ -332,6 +347,11 @@ const TEMPLATES: &[(&str, &str)] = &[
     (
         "console.user.factors.remove_named",
         "Remove: {label}, {detail}",
+    ),
+    ("console.user.devices.title", "Devices"),
+    (
+        "console.user.devices.text",
+        "Where this user stays signed in without a password. Forgetting one ends its sessions.",
     ),
     ("console.user.sessions.title", "Sessions"),
     (

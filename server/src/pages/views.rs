@@ -10,7 +10,7 @@ mod form;
 mod message;
 
 pub use account::{
-    AccountView, CurrentSession, DeviceKind, SessionRow, SessionsBlock, SignInMethod,
+    AccountView, CurrentSession, DeviceKind, DeviceRow, SessionRow, SessionsBlock, SignInMethod,
 };
 pub use console::{
     ConfirmView, CreatedView, DangerAction, Fact, FactorRow, LockBlock, LockState, RuleRow,

@@ -21,6 +21,8 @@ mod connections;
 mod cookies;
 mod cross_site;
 mod description;
+mod device_ends;
+mod devices;
 mod equal_answers;
 mod failures;
 mod flows;

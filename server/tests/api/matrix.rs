@@ -49,7 +49,7 @@ pub(crate) const ROLES: [Role; 7] = [
 ];
 
 /// What each role is answered, in the order of [`ROLES`], for `home` and what is in it.
-const TABLE: [(&str, [u16; 7]); 38] = [
+const TABLE: [(&str, [u16; 7]); 42] = [
     // For everybody: a wrong set-up token, and flows, whose id is the credential.
     ("set_up", [404; 7]),
     ("start_flow", [201; 7]),
@@ -62,6 +62,9 @@ const TABLE: [(&str, [u16; 7]); 38] = [
     ("list_own_sessions", [401, 200, 200, 200, 200, 403, 401]),
     ("end_other_sessions", [401, 200, 200, 200, 200, 403, 401]),
     ("end_own_session", [401, 204, 204, 204, 204, 403, 401]),
+    ("list_own_devices", [401, 200, 200, 200, 200, 403, 401]),
+    // A device that nobody has: `devices` forgets those that somebody has.
+    ("forget_own_device", [401, 404, 404, 404, 404, 403, 401]),
     // Tenants.
     ("list_tenants", [401, 403, 200, 200, 200, 403, 401]),
     ("create_tenant", [401, 403, 403, 403, 201, 403, 401]),
@@ -92,6 +95,8 @@ const TABLE: [(&str, [u16; 7]); 38] = [
     ("list_user_factors", [401, 403, 200, 404, 200, 403, 401]),
     // A factor that nobody has: `second_factors` removes those that somebody has.
     ("remove_user_factor", [401, 403, 404, 404, 404, 403, 401]),
+    ("list_user_devices", [401, 403, 200, 404, 200, 403, 401]),
+    ("forget_user_device", [401, 403, 404, 404, 404, 403, 401]),
     ("list_user_sessions", [401, 403, 200, 404, 200, 403, 401]),
     ("end_user_sessions", [401, 403, 200, 404, 200, 403, 401]),
 ];
@@ -220,6 +225,7 @@ impl Stage {
             .replace("{session}", &fill.session)
             .replace("{flow}", &fill.flow)
             .replace("{factor}", &world.platform.environment().uuid().to_string())
+            .replace("{device}", &world.platform.environment().uuid().to_string())
             .replace("{grant}", "tenant_administrator");
         assert!(!path.contains('{'), "a variable that no test fills: {path}");
         let path = match operation.id.as_str() {

@@ -17,7 +17,7 @@ on_each_storage!(
 
 fn unset() -> Value {
     json!({
-        "session": {"idle_minutes": null, "absolute_minutes": null, "limit": null, "at_limit": null},
+        "session": {"idle_minutes": null, "absolute_minutes": null, "limit": null, "at_limit": null, "remember_days": null},
         "registration": {"enabled": null, "email_required": null, "display_name_required": null, "email_verified": null},
     })
 }
@@ -26,6 +26,7 @@ fn defaults() -> Value {
     json!({
         "session": {
             "idle_minutes": 30, "absolute_minutes": 1440, "limit": null, "at_limit": "replace_oldest",
+            "remember_days": 30,
         },
         "registration": {
             "enabled": false, "email_required": false, "display_name_required": false,
@@ -42,7 +43,7 @@ async fn settings_are_read_replaced_and_inherited(world: &World) {
         json!({"own": unset(), "effective": defaults()})
     );
     let own = json!({
-        "session": {"idle_minutes": 1, "absolute_minutes": 43_200, "limit": 2, "at_limit": "refuse"},
+        "session": {"idle_minutes": 1, "absolute_minutes": 43_200, "limit": 2, "at_limit": "refuse", "remember_days": 7},
         "registration": {"enabled": true, "email_required": true, "display_name_required": true, "email_verified": true},
     });
     let put = async |body: &Value| {

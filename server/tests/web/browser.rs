@@ -54,6 +54,31 @@ impl Browser {
         self.send(Method::GET, path, &[(name, value)], None).await
     }
 
+    /// A GET as a browser sends it when the person goes to a page.
+    pub(crate) async fn navigate(&mut self, path: &str) -> Answer {
+        let headers = [
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+        ];
+        self.send(Method::GET, path, &headers, None).await
+    }
+
+    pub(crate) async fn get_with_all(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(Method::GET, path, headers, None).await
+    }
+
+    /// Going to a page, and wherever that leads.
+    pub(crate) async fn arrive(&mut self, path: &str) -> Answer {
+        let mut answer = self.navigate(path).await;
+        for _ in 0..5 {
+            let Some(to) = answer.location() else {
+                return answer;
+            };
+            answer = self.navigate(&to).await;
+        }
+        panic!("too many redirects, last to {}", answer.path);
+    }
+
     /// A GET and whatever it redirects to.
     pub(crate) async fn open(&mut self, path: &str) -> Answer {
         let answer = self.get(path).await;

@@ -17,6 +17,7 @@ mod account;
 mod assets;
 mod console_tenants;
 mod console_users;
+mod devices;
 mod forgery;
 mod links;
 mod other_ways;

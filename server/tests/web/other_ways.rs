@@ -40,6 +40,7 @@ impl Provider for Shows {
             finds_tenant: true,
             inline: self.inline,
             links: Vec::new(),
+            silent: false,
             refusal_floor_ms: 0,
         }
     }

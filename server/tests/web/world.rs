@@ -58,6 +58,12 @@ impl World {
         Self::with_ways(|_| {}, ways).await
     }
 
+    /// All mails to an address so far.
+    pub(crate) async fn mails(&self, to: &str) -> Vec<Message> {
+        while self.platform.deliver().await.unwrap().is_some() {}
+        self.post.at(to)
+    }
+
     /// The newest mail to an address.
     pub(crate) async fn mail(&self, to: &str) -> Message {
         while self.platform.deliver().await.unwrap().is_some() {}

@@ -180,6 +180,17 @@ impl<C: Connection> RecordRepository for SqlUnit<C> {
         self.done(rows)
     }
 
+    async fn delete_of_users(&mut self, provider: &ProviderId) -> Result<u64> {
+        let tenant = self.tenant_write("records.delete_of_users")?;
+        let statement =
+            "DELETE FROM records WHERE tenant = $1 AND \"user\" IS NOT NULL AND provider = $2";
+        let statement = Statement::new(statement)
+            .bind(tenant)
+            .bind(provider.as_str());
+        let rows = self.execute(statement).await?;
+        self.done(rows)
+    }
+
     async fn delete_expired(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
         let tenant = self.tenant_write("records.delete_expired")?;
         let statement = format!(

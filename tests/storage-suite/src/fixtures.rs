@@ -135,6 +135,7 @@ impl Fixtures {
                 class: FactorClass::Knowledge,
                 amr: "pwd".to_owned(),
                 at: self.now(),
+                credential: None,
             }],
             scope: None,
             client: ClientFacts::default(),

@@ -112,6 +112,7 @@ macro_rules! for_each_case {
                 a_stale_record_is_not_written
                 a_record_is_removed_once
                 a_users_records_of_one_provider_are_removed_together
+                the_records_of_all_users_are_removed_together
                 an_expired_record_is_found_until_it_is_removed
                 records_are_removed_from_the_millisecond_after_their_end
                 expired_records_are_removed_of_all_providers_and_piece_by_piece

@@ -172,6 +172,9 @@ fn records() -> Vec<Operation> {
         Tenant Writes "records.delete_by_user" |u, t| {
             u.records().delete_by_user(&t.provider, t.user.id)
         };
+        Tenant Writes "records.delete_of_users" |u, t| {
+            u.records().delete_of_users(&t.provider)
+        };
         Tenant Writes "records.delete_expired" |u, t| u.records().delete_expired(t.now, 1_000);
     }
 }

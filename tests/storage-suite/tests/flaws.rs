@@ -210,6 +210,7 @@ flaws! {
         "grants::holders_are_named_by_tenant_and_user",
         "records::a_record_of_another_provider_is_not_there",
         "records::a_users_records_of_one_provider_are_removed_together",
+        "records::the_records_of_all_users_are_removed_together",
         "sessions::a_list_of_valid_sessions_agrees_with_the_model",
         "sessions::filters_of_sessions_hold_together",
         "session_ends::all_valid_sessions_of_a_tenant_end_together",

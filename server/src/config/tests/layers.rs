@@ -25,7 +25,14 @@ fn with_nothing_said_the_defaults_hold() {
     assert!(!config.registration.enabled);
     assert_eq!(config.limits.disable_after, 100);
     let ids: Vec<_> = config.providers.iter().map(|p| p.id()).collect();
-    assert_eq!(ids, ["password", "one-time-token", "totp", "recovery-code"]);
+    let all = [
+        "password",
+        "one-time-token",
+        "totp",
+        "recovery-code",
+        "remember-device",
+    ];
+    assert_eq!(ids, all);
     assert!(config.providers.iter().all(|provider| provider.enabled));
 }
 

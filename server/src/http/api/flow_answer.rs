@@ -45,6 +45,10 @@ pub struct AnswerRequest {
     /// A button of the form, instead.
     #[serde(default)]
     action: Option<String>,
+    /// Whether the person wants to stay signed in on this device, where that is
+    /// offered. It holds for the rest of the flow.
+    #[serde(default)]
+    stay: bool,
 }
 
 /// A form's values are texts; anything else is a browser API's result.
@@ -130,6 +134,7 @@ pub async fn answer_flow(
         provider: request.provider,
         answer,
         device: cookies.value(cookies::DEVICE).cloned(),
+        stay: request.stay,
     };
     let progress = app
         .platform()

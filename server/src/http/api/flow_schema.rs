@@ -30,6 +30,11 @@ pub struct Flow {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     session: Option<NewSessionJson>,
+    /// With the token transport, what takes the place of the device's token that the
+    /// flow began with, as long as there is no session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    device_token: Option<String>,
 }
 
 /// Whether a flow goes on.

@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use gatelodge_core::{
-    engine::{StartFlow, Transport},
+    engine::{Progress, ResumeDevice, Resumed, StartFlow, Transport},
     model::ProviderId,
     provider::Intent,
     secret::Secret,
@@ -53,6 +53,12 @@ pub struct StartFlowRequest {
     /// The link that the person came by, in place of choosing how to sign in.
     #[serde(default)]
     link: Option<LinkJson>,
+    /// What an earlier sign-in on this device was told, in place of choosing how to
+    /// sign in; only with the transport `token`. The answer tells its successor. One
+    /// that is worth nothing is refused: begin without it then.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    device_token: Option<Secret>,
 }
 
 /// A link that was sent or handed over.
@@ -138,6 +144,9 @@ pub async fn start_flow(
             "there is no registered application `{application}`"
         )));
     }
+    if request.device_token.is_some() {
+        return resume_device(&app, &requester, request).await;
+    }
     let start = StartFlow {
         intent: request.intent.map_or(Intent::SignIn, Intent::from),
         tenant: request.tenant.as_deref().map(TenantRef::parse),
@@ -166,6 +175,58 @@ pub async fn start_flow(
     let mut response = (StatusCode::CREATED, body).into_response();
     jar.onto(response.headers_mut());
     Ok(response)
+}
+
+/// Begins with what an earlier sign-in left, and goes on as far as it reaches.
+async fn resume_device(
+    app: &App,
+    requester: &Requester,
+    request: StartFlowRequest,
+) -> Result<Response, Problem> {
+    let refused = |detail: &str| Problem::new(Code::InvalidRequest).detail(detail);
+    let signs_in = matches!(request.intent, None | Some(IntentJson::SignIn));
+    let alone = signs_in
+        && request.acr.is_none()
+        && request.provider.is_none()
+        && request.link.is_none()
+        && matches!(request.transport, TransportJson::Token);
+    let token = request.device_token.filter(|_| alone).ok_or_else(|| {
+        refused("`device_token` is for a sign-in by the transport `token`, without `acr`, `provider` and `link`")
+    })?;
+    let tenant = match &request.tenant {
+        None => None,
+        Some(named) => {
+            let named = TenantRef::parse(named);
+            let found = app.platform().tenants().find(&named).await?;
+            let found = found.map(|tenant| tenant.id);
+            Some(found.ok_or_else(|| Problem::new(Code::NotFound))?)
+        }
+    };
+    let resume = ResumeDevice {
+        token,
+        tenant,
+        transport: Transport::Token,
+        return_to: request.return_to,
+        lane: None,
+    };
+    let engine = app.platform().sign_in();
+    let resumed = engine.resume_device(resume, requester.client()).await?;
+    let Resumed::Known { progress, kept, .. } = resumed else {
+        return Err(Problem::new(Code::SignInRefused)
+            .detail("the device's token does not match an account that may sign in"));
+    };
+    let body = match *progress {
+        Progress::Complete(done) => {
+            let token = Some(&done.token);
+            FlowJson::complete(done.view.clone(), &done.session, token)
+        }
+        Progress::Next { view, .. }
+        | Progress::Refused { view, .. }
+        | Progress::Invalid { view, .. }
+        | Progress::Ended { view, .. } => FlowJson::active(view),
+    };
+    let body = Json(body.keeping(Some(&kept)));
+    Ok((StatusCode::CREATED, body).into_response())
 }
 
 fn two_factors(acr: Option<&str>) -> Result<bool, Problem> {

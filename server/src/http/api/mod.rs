@@ -1,6 +1,7 @@
 //! The JSON API. One endpoint, one file: its request, its handler, its
 //! description. What they have in common stands here.
 
+pub(crate) mod account_devices;
 mod account_sessions;
 mod account_sessions_end;
 mod audit_events;
@@ -24,6 +25,7 @@ mod tenant_update;
 pub mod types;
 mod user_create;
 mod user_delete;
+mod user_devices;
 pub(crate) mod user_factors;
 mod user_grants;
 mod user_link;
@@ -62,6 +64,8 @@ pub fn router() -> OpenApiRouter<App> {
             account_sessions_end::end_other_sessions
         ))
         .routes(routes!(account_sessions_end::end_own_session))
+        .routes(routes!(account_devices::list_own_devices))
+        .routes(routes!(account_devices::forget_own_device))
         .routes(routes!(
             tenant_list::list_tenants,
             tenant_create::create_tenant
@@ -95,6 +99,8 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(user_link::make_user_link))
         .routes(routes!(user_factors::list_user_factors))
         .routes(routes!(user_factors::remove_user_factor))
+        .routes(routes!(user_devices::list_user_devices))
+        .routes(routes!(user_devices::forget_user_device))
         .routes(routes!(
             user_sessions::list_user_sessions,
             user_sessions::end_user_sessions

@@ -10,6 +10,7 @@ use crate::{
     http::{
         caller::Requester,
         cookies::{self, Cookies},
+        flows::forget_kept,
         problem::{Problem, ProblemBody},
     },
 };
@@ -41,6 +42,7 @@ pub async fn end_session(
     if held.is_some_and(|held| Some(held.expose()) == ended) {
         jar.remove(&cookies::session_name(&tag));
         jar.remove(cookies::CURRENT);
+        forget_kept(&app, &requester.caller, &cookies, &mut jar, tenant).await;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     response.headers_mut().insert(

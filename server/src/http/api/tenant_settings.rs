@@ -38,6 +38,9 @@ struct SessionSettingsJson {
     limit: Option<u32>,
     /// What happens at the limit.
     at_limit: Option<AtLimitJson>,
+    /// Days for which a device keeps somebody signed in who asks for it; 0: not offered.
+    #[schema(minimum = 0, maximum = 30)]
+    remember_days: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -141,6 +144,7 @@ impl From<SettingsJson> for TenantSettings {
                     AtLimitJson::Refuse => AtLimit::Refuse,
                     AtLimitJson::ReplaceOldest => AtLimit::ReplaceOldest,
                 }),
+                remember_days: json.session.remember_days,
             },
             registration: RegistrationSettings {
                 enabled: json.registration.enabled,
@@ -167,6 +171,7 @@ impl From<TenantSettings> for SettingsJson {
                 absolute_minutes: settings.session.absolute_minutes,
                 limit: settings.session.limit,
                 at_limit: settings.session.at_limit.map(at_limit),
+                remember_days: settings.session.remember_days,
             },
             registration: RegistrationSettingsJson {
                 enabled: settings.registration.enabled,
@@ -181,12 +186,14 @@ impl From<TenantSettings> for SettingsJson {
 impl From<EffectiveSettings> for SettingsJson {
     fn from(settings: EffectiveSettings) -> Self {
         let minutes = |span: std::time::Duration| u32::try_from(span.as_secs() / 60).ok();
+        let days = |span: std::time::Duration| u32::try_from(span.as_secs() / 86_400).ok();
         Self {
             session: SessionSettingsJson {
                 idle_minutes: minutes(settings.session_idle),
                 absolute_minutes: minutes(settings.session_absolute),
                 limit: settings.session_limit,
                 at_limit: Some(at_limit(settings.session_at_limit)),
+                remember_days: days(settings.session_remember),
             },
             registration: RegistrationSettingsJson {
                 enabled: Some(settings.registration_enabled),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use gatelodge_core::{
     access::{Resource, action},
-    model::{ProviderId, Session, SessionId, User},
-    provider::LinkPurpose,
+    model::{ProviderId, RecordId, Session, SessionId, User},
+    provider::{Device, LinkPurpose},
     service::SignInMethod as Set,
     storage::Page,
 };
@@ -18,8 +18,13 @@ use super::{
     words,
 };
 use crate::{
-    http::problem::{Code, Problem},
-    pages::views::{AccountView, CurrentSession, Link, SessionRow, SessionsBlock, SignInMethod},
+    http::{
+        cookies::tag,
+        problem::{Code, Problem},
+    },
+    pages::views::{
+        AccountView, CurrentSession, DeviceRow, Link, SessionRow, SessionsBlock, SignInMethod,
+    },
 };
 
 /// More sessions than this are not shown one by one.
@@ -52,6 +57,7 @@ pub(super) async fn show(visit: Visit) -> Answer {
         tenant: label(&session.tenant),
         current: current(&visit, &session.session)?,
         sessions,
+        devices: devices(&visit).await?,
         mailbox: mailbox(&visit, &session.user)?,
         methods: methods
             .iter()
@@ -61,6 +67,56 @@ pub(super) async fn show(visit: Visit) -> Answer {
         links: ways_on(&visit)?,
     };
     visit.page(StatusCode::OK, &view)
+}
+
+async fn devices(visit: &Visit) -> Result<Vec<DeviceRow>, PageProblem> {
+    let devices = visit.platform().accounts().devices(visit.caller()).await?;
+    let rows = devices.iter().map(|own| {
+        let row = device_row(visit, &own.device, Some("/account/devices/forget"))?;
+        Ok(DeviceRow {
+            current: own.is_current,
+            ..row
+        })
+    });
+    rows.collect()
+}
+
+/// A device in a list, with the button that forgets it at `forget`.
+pub(super) fn device_row(
+    visit: &Visit,
+    device: &Device,
+    forget: Option<&str>,
+) -> Result<DeviceRow, PageProblem> {
+    let (kind, name) = words::device(visit.app.renderer(), Some(&device.label))?;
+    Ok(DeviceRow {
+        kind,
+        device: name,
+        since: visit.time(device.created_at)?,
+        last_used: visit.time(device.last_used_at)?,
+        until: visit.time(device.expires_at)?,
+        current: false,
+        forget: forget.map(|path| visit.post(path).hidden("id", device.id.to_string())),
+    })
+}
+
+/// The device that a form names.
+pub(super) fn named_device(visit: &Visit) -> Result<RecordId, Problem> {
+    let named = visit.fields.text("id").unwrap_or_default();
+    named.parse().map_err(|_| Problem::new(Code::NotFound))
+}
+
+pub(super) async fn forget_device(visit: Visit) -> Answer {
+    let id = named_device(&visit)?;
+    let accounts = visit.platform().accounts();
+    let was_current = accounts.end_device(visit.caller(), id).await?;
+    let mut response = see_other(&visit.at("/account?notice=device_forgotten"));
+    let tag = tag(visit.session()?.tenant.id);
+    if was_current && let Some((name, _)) = visit.cookies.stay(Some(&tag)) {
+        let mut jar = visit.cookies.jar();
+        jar.remove(name);
+        jar.onto(response.headers_mut());
+    }
+    Ok(response)
 }
 
 /// The e-mail address, where mails can show that it is the person's.

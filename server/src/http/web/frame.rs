@@ -16,13 +16,14 @@ pub(super) enum Nav {
 
 /// What a page may say about the change that led to it. A closed list: the
 /// address only names one of these.
-const NOTICES: [&str; 19] = [
+const NOTICES: [&str; 20] = [
     "activated",
     "address_verified",
     "change_required",
     "credential_changed",
     "deactivated",
     "deleted",
+    "device_forgotten",
     "factor_removed",
     "grants_changed",
     "link_sent",

@@ -24,6 +24,7 @@ use gatelodge_core::{
 use super::{
     problem::PageProblem,
     remember::{self, Remembered},
+    stay,
     steps::{self, Again},
     visit::{Answer, Visit, see_other, with_parameter},
 };
@@ -42,6 +43,7 @@ pub(super) const GO: &str = "gl-go";
 /// The hidden field that names the field whose value can be remembered.
 pub(super) const NAME_FIELD: &str = "gl-name";
 const REMEMBER: &str = "remember_name";
+const STAY: &str = "stay";
 /// What must be left of a flow's ten minutes for it to be shown anew.
 const LONG_ENOUGH: Duration = Duration::from_secs(5 * 60);
 
@@ -157,8 +159,7 @@ async fn begin_in_account(visit: &Visit, start: StartFlow) -> Answer {
     Ok(response)
 }
 
-/// The present step of the flow that the address names, of the browser's newest
-/// flow if nothing was answered in it yet, or of a new one.
+/// The present step of the flow that the address names, or the first one.
 async fn show(visit: Visit, gate: Gate, intent: Intent) -> Answer {
     if visit.is_prefetch() {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -172,17 +173,37 @@ async fn show(visit: Visit, gate: Gate, intent: Intent) -> Answer {
         return Ok(see_other(&wished.unwrap_or_else(|| visit.at("/account"))));
     }
     let tenant = sign_in_tenant(&visit);
-    if let Some(view) = untouched(&visit, gate, tenant.as_ref()).await? {
-        return steps::page(&visit, gate, &view, &Again::default()).await;
+    let mut forgotten = visit.cookies.jar();
+    if gate == Gate::SignIn
+        && let Some(response) = stay::resume(&visit, tenant.as_ref(), &mut forgotten).await?
+    {
+        return Ok(response);
     }
+    let mut response = first_step(&visit, gate, intent, tenant).await?;
+    forgotten.onto(response.headers_mut());
+    Ok(response)
+}
+
+/// The first step of the browser's newest flow, if nothing was answered in it yet,
+/// or of a new one.
+async fn first_step(
+    visit: &Visit,
+    gate: Gate,
+    intent: Intent,
+    tenant: Option<TenantRef>,
+) -> Answer {
+    if let Some(view) = untouched(visit, gate, tenant.as_ref()).await? {
+        return steps::page(visit, gate, &view, &Again::default()).await;
+    }
+    let return_to = visit.query.filled("return_to");
     let start = StartFlow {
         intent,
         tenant,
         return_to: return_to.map(str::to_owned),
         ..StartFlow::sign_in(Transport::Cookie)
     };
-    let (view, jar) = begin(&visit, start).await?;
-    let mut response = steps::page(&visit, gate, &view, &Again::default()).await?;
+    let (view, jar) = begin(visit, start).await?;
+    let mut response = steps::page(visit, gate, &view, &Again::default()).await?;
     jar.onto(response.headers_mut());
     Ok(response)
 }
@@ -289,7 +310,7 @@ fn lost(gate: Gate, error: Error) -> PageProblem {
     }
 }
 
-fn step_address(visit: &Visit, gate: Gate, flow: &str) -> String {
+pub(super) fn step_address(visit: &Visit, gate: Gate, flow: &str) -> String {
     with_parameter(&visit.at(gate.path()), "flow", flow)
 }
 
@@ -303,6 +324,8 @@ pub(super) struct Given {
     /// What was typed into the field that can be remembered, where that was
     /// offered, and whether it is to be.
     name: Option<(Secret, bool)>,
+    /// Whether the person wants to stay signed in on this device.
+    stay: bool,
 }
 
 impl Given {
@@ -317,6 +340,7 @@ impl Given {
         let step = own("step");
         let (go, action) = (own(GO), own("action"));
         let (name_field, ticked) = (own(NAME_FIELD), own(REMEMBER));
+        let stay = own(STAY).is_some();
         let typed = fields.into_values();
         let name = name_field.and_then(|field| typed.get(&field).cloned());
         Ok(Self {
@@ -330,6 +354,7 @@ impl Given {
             },
             typed,
             name: name.map(|name| (name, ticked.is_some())),
+            stay,
         })
     }
 
@@ -342,6 +367,7 @@ impl Given {
             answer: ReplyAnswer::Go,
             typed: BTreeMap::new(),
             name: None,
+            stay: false,
         }
     }
 
@@ -351,6 +377,7 @@ impl Given {
             provider: self.provider.clone(),
             answer: self.answer.clone(),
             device: visit.cookies.value(DEVICE).cloned(),
+            stay: self.stay,
         }
     }
 
@@ -440,6 +467,7 @@ async fn refused(visit: &Visit, gate: Gate, view: &FlowView, given: &Given) -> A
         provider: Some(&given.provider),
         typed: Some(&given.typed),
         remember: given.name.as_ref().map(|(_, ticked)| *ticked),
+        stay: Some(given.stay),
         error: Some(visit.t("flow.refused")?),
         errors: &[],
     };
@@ -462,6 +490,7 @@ async fn invalid(
         provider: Some(&given.provider),
         typed: Some(&given.typed),
         remember: given.name.as_ref().map(|(_, ticked)| *ticked),
+        stay: Some(given.stay),
         error: None,
         errors,
     };

@@ -66,6 +66,7 @@ pub(super) async fn show(visit: Visit) -> Answer {
         post: Post::new(address(&visit, purpose)),
         tenant_field: None,
         remember_name: None,
+        stay: None,
         kind: MethodKind::Form { form },
     });
     view.links = vec![Link::new(visit.at("/sign-in"), visit.t("link.not_now")?)];
@@ -128,6 +129,7 @@ async fn follow(
         provider: provider.clone(),
         answer: ReplyAnswer::Fields(Default::default()),
         device: visit.cookies.value(DEVICE).cloned(),
+        stay: false,
     };
     let given = Given::of_link(&started.handle.id, provider);
     match engine.answer(&started.handle, reply, client).await? {

@@ -13,6 +13,7 @@
 //! | `home`, `assets` | the start, style sheets and pictures |
 //! | `setup` | the first administrator |
 //! | `gate`, `steps`, `remember` | signing in, signing up, changing credentials: one step each |
+//! | `stay` | coming back without being asked |
 //! | `link` | links from mails |
 //! | `sign_out` | leaving |
 //! | `account` | one's own account |
@@ -31,6 +32,7 @@ mod problem;
 mod remember;
 mod setup;
 mod sign_out;
+mod stay;
 mod steps;
 mod visit;
 mod words;
@@ -109,6 +111,10 @@ fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
         (
             "/account/sessions/end-others",
             axum::routing::post(change(account::end_other_sessions)),
+        ),
+        (
+            "/account/devices/forget",
+            axum::routing::post(change(account::forget_device)),
         ),
         (
             "/account/sign-in-methods/{provider}",

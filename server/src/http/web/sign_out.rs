@@ -5,22 +5,31 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
+use gatelodge_core::{engine::KeptDevice, model::TenantId};
+
 use super::{
     frame::{Nav, label},
     visit::{Answer, Visit},
 };
 use crate::{
-    http::cookies::{CURRENT, flow_name, session_name, tag},
+    http::{
+        cookies::{CURRENT, flow_name, session_name, tag},
+        flows::forget_kept,
+    },
     pages::views::{ConfirmView, Link, SignedOutView},
 };
 
 /// Asks: a link alone must not sign anybody out.
 pub(super) async fn ask(visit: Visit) -> Answer {
-    if visit.requester.session.is_none() {
+    let is_kept = visit.cookies.stay(kept_tag(&visit).as_deref()).is_some();
+    if visit.requester.session.is_none() && !is_kept {
         return signed_out(&visit);
     }
     let view = ConfirmView {
-        frame: visit.frame(Nav::Nowhere)?,
+        frame: match visit.requester.session {
+            Some(_) => visit.frame(Nav::Nowhere)?,
+            None => visit.gate_frame(),
+        },
         title: visit.t("sign_out.title")?,
         text: visit.t("sign_out.text")?,
         consequences: Vec::new(),
@@ -37,6 +46,9 @@ pub(super) async fn ask(visit: Visit) -> Answer {
 /// Ends the session and takes back what the browser holds of it.
 pub(super) async fn sign_out(visit: Visit) -> Answer {
     let mut jar = visit.cookies.jar();
+    if let Some(tenant) = kept_tenant(&visit) {
+        forget_kept(&visit.app, visit.caller(), &visit.cookies, &mut jar, tenant).await;
+    }
     if let Some(session) = &visit.requester.session {
         visit.platform().sessions().sign_out(visit.caller()).await?;
         let tag = tag(session.tenant.id);
@@ -60,6 +72,19 @@ pub(super) async fn sign_out(visit: Visit) -> Answer {
     );
     jar.onto(headers);
     Ok(response)
+}
+
+/// The tenant of what keeps this browser signed in, if that is what is left.
+fn kept_tenant(visit: &Visit) -> Option<TenantId> {
+    let session = visit.requester.session.as_ref();
+    let tenant = session
+        .map(|session| session.tenant.id)
+        .or(visit.tenant.as_ref().map(|tenant| tenant.id));
+    tenant.or_else(|| KeptDevice::tenant_of(visit.cookies.stay(None)?.1))
+}
+
+fn kept_tag(visit: &Visit) -> Option<String> {
+    kept_tenant(visit).map(tag)
 }
 
 /// An empty style sheet of the signed-out page. The page that was left is kept

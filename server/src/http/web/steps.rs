@@ -15,6 +15,7 @@ use super::{
     gate::{GO, Gate, NAME_FIELD, asks_who},
     problem::PageProblem,
     remember::Remembered,
+    stay,
     visit::{Answer, Visit, with_parameter},
 };
 use crate::pages::views::{
@@ -33,6 +34,8 @@ pub(super) struct Again<'a> {
     pub(super) typed: Option<&'a BTreeMap<String, Secret>>,
     /// Whether the name was to be remembered.
     pub(super) remember: Option<bool>,
+    /// Whether the person wanted to stay signed in.
+    pub(super) stay: Option<bool>,
     /// What to say of it.
     pub(super) error: Option<String>,
     /// What to say of its fields.
@@ -46,6 +49,7 @@ impl Default for Again<'_> {
             provider: None,
             typed: None,
             remember: None,
+            stay: None,
             error: None,
             errors: &[],
         }
@@ -54,13 +58,19 @@ impl Default for Again<'_> {
 
 /// The page of a flow's present step.
 pub(super) async fn page(visit: &Visit, gate: Gate, flow: &FlowView, again: &Again<'_>) -> Answer {
+    let first = asks_who(flow);
+    let stay = match gate == Gate::SignIn && first {
+        true => stay::offered(visit, flow.tenant.as_deref()).await?,
+        false => None,
+    };
     let sheet = Sheet {
         visit,
         gate,
         flow,
         again,
         remembered: remembered(visit, gate, flow),
-        first: asks_who(flow),
+        stay: stay.map(|kept| again.stay.unwrap_or(kept)),
+        first,
     };
     let mut view = View::new(sheet.title()?);
     view.frame = match gate {
@@ -92,6 +102,8 @@ struct Sheet<'a> {
     flow: &'a FlowView,
     again: &'a Again<'a>,
     remembered: Option<Remembered>,
+    /// Whether the box to stay signed in is ticked, where it is offered.
+    stay: Option<bool>,
     /// Whether nobody has been named yet.
     first: bool,
 }
@@ -219,6 +231,7 @@ impl Sheet<'_> {
         }
         let identifier = form.and_then(|form| identifier(form).map(|f| f.name.clone()));
         let offered = self.visit.app.config().pages.remember_name && self.gate == Gate::SignIn;
+        let stay = identifier.as_ref().and(self.stay);
         let identifier = identifier.filter(|_| offered);
         let ticked = self.again.remember.unwrap_or(self.remembered.is_some());
         let remember_name = identifier.as_ref().map(|_| ticked);
@@ -231,6 +244,7 @@ impl Sheet<'_> {
             post,
             tenant_field: None,
             remember_name,
+            stay,
             kind,
         }
     }
@@ -353,6 +367,10 @@ impl Sheet<'_> {
                     links.push(link("/sign-up", "flow.create_account")?);
                 }
                 links
+            }
+            // A device that is remembered would lead to the same step again.
+            Gate::SignIn if stay::is_kept(self.visit, None) => {
+                vec![link("/sign-in?again=1", "flow.start_again")?]
             }
             Gate::SignIn => vec![link("/sign-in", "flow.start_again")?],
             Gate::SignUp => vec![link("/sign-in", "flow.have_account")?],

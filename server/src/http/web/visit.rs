@@ -47,6 +47,7 @@ pub(super) struct Visit {
     pub(super) query: Fields,
     path: Vec<(String, String)>,
     prefetch: bool,
+    navigation: bool,
 }
 
 /// A page as a handler. Nobody has to be signed in for it to run, and a post
@@ -161,6 +162,7 @@ impl Visit {
         let cookies = Cookies::read(&parts.headers, app.policy().secure_cookies())?;
         let query = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
         let prefetch = is_prefetch(&parts.headers);
+        let navigation = is_navigation(&parts.headers);
         let fields = match parts.method {
             Method::POST => {
                 if !requester.from_our_pages {
@@ -180,12 +182,19 @@ impl Visit {
             query,
             path,
             prefetch,
+            navigation,
         })
     }
 
     /// Whether the browser only guesses that the page will be wanted.
     pub(super) fn is_prefetch(&self) -> bool {
         self.prefetch
+    }
+
+    /// Whether the browser says that the person goes to the page with this, in a
+    /// window of its own.
+    pub(super) fn is_navigation(&self) -> bool {
+        self.navigation && !self.prefetch
     }
 
     pub(super) fn platform(&self) -> &Platform {
@@ -293,6 +302,16 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.is_some_and(|value| value.contains("prefetch") || value.contains("prerender"))
     })
+}
+
+/// See Fetch Metadata Request Headers, sections 2.1 and 2.2. What does not say so is
+/// none: scripts and frames can tell nobody that they are.
+fn is_navigation(headers: &HeaderMap) -> bool {
+    let says = |name: &str, expected: &str| {
+        let mut values = headers.get_all(name).iter();
+        values.next().is_some_and(|value| value == expected) && values.next().is_none()
+    };
+    says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document")
 }
 
 async fn read_form(request: Request) -> Result<Fields, PageProblem> {
@@ -408,5 +427,29 @@ mod tests {
         assert!(!is_prefetch(&headers));
         headers.insert("sec-purpose", "prefetch;prerender".parse().unwrap());
         assert!(is_prefetch(&headers));
+    }
+
+    #[test]
+    fn only_what_says_that_it_is_a_navigation_is_one() {
+        let says = |mode: &str, dest: &str| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [("sec-fetch-mode", mode), ("sec-fetch-dest", dest)] {
+                if !value.is_empty() {
+                    headers.insert(name, value.parse().unwrap());
+                }
+            }
+            is_navigation(&headers)
+        };
+        assert!(says("navigate", "document"));
+        for (mode, dest) in [
+            ("", ""),
+            ("navigate", ""),
+            ("", "document"),
+            ("navigate", "iframe"),
+            ("cors", "empty"),
+            ("no-cors", "image"),
+        ] {
+            assert!(!says(mode, dest), "{mode} {dest}");
+        }
     }
 }

@@ -72,6 +72,7 @@ impl Provider for Mailer {
             finds_tenant: false,
             inline: true,
             links: Vec::new(),
+            silent: false,
             refusal_floor_ms: 0,
         }
     }
@@ -186,6 +187,7 @@ async fn ask(platform: &Platform, acme: &Tenant) {
         provider: "mailer".to_owned(),
         answer: ReplyAnswer::Fields(values),
         device: None,
+        stay: false,
     };
     let answered = platform
         .sign_in()

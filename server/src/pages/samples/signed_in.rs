@@ -16,6 +16,22 @@ fn session(kind: DeviceKind, device: &str, address: &str, current: bool) -> Sess
     }
 }
 
+fn devices(forget: &str) -> Vec<DeviceRow> {
+    let row = |kind, device: &str, current| DeviceRow {
+        kind,
+        device: device.into(),
+        since: Time::new("2026-11-20T08:00:00Z", "20 November 2026 at 08:00 UTC"),
+        last_used: Time::new("2026-11-23T09:38:00Z", "2 minutes ago"),
+        until: Time::new("2026-12-20T08:00:00Z", "20 December 2026 at 08:00 UTC"),
+        current,
+        forget: Some(post(forget)),
+    };
+    vec![
+        row(DeviceKind::Desktop, "Firefox on Linux", true),
+        row(DeviceKind::Phone, "Safari on iPhone", false),
+    ]
+}
+
 fn sessions(current: bool) -> SessionsBlock {
     SessionsBlock {
         rows: vec![
@@ -50,6 +66,7 @@ pub(in crate::pages) fn account() -> AccountView {
         tenant: northwind(),
         current: current_session(Some("30 minutes".into())),
         sessions: sessions(true),
+        devices: devices("/account/devices/forget"),
         mailbox: Some(SignInMethod {
             label: "ada@northwind.example".into(),
             detail: Some("Verified".into()),
@@ -94,6 +111,7 @@ pub(in crate::pages) fn account_minimal() -> AccountView {
         tenant: northwind(),
         current: current_session(None),
         sessions: SessionsBlock::default(),
+        devices: vec![],
         mailbox: None,
         methods: vec![],
         notice: None,
@@ -270,6 +288,7 @@ pub(in crate::pages) fn user() -> UserView {
         }),
         factors: vec![],
         sessions: sessions(false),
+        devices: devices("/console/users/2/devices/forget"),
         danger: danger("user"),
         notice: Some(Notice::success("Saved.")),
         error: None,
@@ -289,6 +308,7 @@ pub(in crate::pages) fn user_locked() -> UserView {
         }),
         factors: vec![],
         sessions: SessionsBlock::default(),
+        devices: vec![],
         notice: None,
         error: Some("This was changed while you looked at it. Here is how it stands now.".into()),
         ..user()

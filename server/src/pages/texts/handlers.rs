@@ -59,6 +59,7 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ),
     ("notice.locked", "Locked."),
     ("notice.saved", "Saved."),
+    ("notice.device_forgotten", "The device is forgotten."),
     ("notice.session_ended", "The session has ended."),
     ("notice.sessions_ended", "The sessions have ended."),
     (

@@ -20,6 +20,8 @@ pub struct AccountView {
     pub current: CurrentSession,
     /// All own sessions, this one first.
     pub sessions: SessionsBlock,
+    /// The devices that stay signed in.
+    pub devices: Vec<DeviceRow>,
     /// The e-mail address, where it can be changed.
     pub mailbox: Option<SignInMethod>,
     /// Ways to sign in.
@@ -75,6 +77,25 @@ pub struct SessionRow {
     pub current: bool,
     /// Ends it; none: no button.
     pub end: Option<Post>,
+}
+
+/// A device that stays signed in, in a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeviceRow {
+    /// Symbol.
+    pub kind: DeviceKind,
+    /// Browser and system: "Firefox on Linux".
+    pub device: String,
+    /// When it was kept signed in.
+    pub since: Time,
+    /// When it last signed somebody in.
+    pub last_used: Time,
+    /// When it ends.
+    pub until: Time,
+    /// Whether it is the one that asked.
+    pub current: bool,
+    /// Forgets it; none: no button.
+    pub forget: Option<Post>,
 }
 
 /// What a session runs on.

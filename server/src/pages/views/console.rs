@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Field, FormCard, Frame, Link, Notice, Post, SessionsBlock, Shown, TenantLabel, Time};
+use super::{
+    DeviceRow, Field, FormCard, Frame, Link, Notice, Post, SessionsBlock, Shown, TenantLabel, Time,
+};
 use crate::pages::Page;
 
 /// State of an account or tenant.
@@ -93,6 +95,8 @@ pub struct UserView {
     pub lock: Option<LockBlock>,
     /// The second factors that are set up.
     pub factors: Vec<FactorRow>,
+    /// The devices that stay signed in.
+    pub devices: Vec<DeviceRow>,
     /// Open sessions.
     pub sessions: SessionsBlock,
     /// Deactivate, delete, new initial password.

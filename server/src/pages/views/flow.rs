@@ -62,6 +62,8 @@ pub struct Method {
     pub tenant_field: Option<Field>,
     /// Offers to remember the names in this form (a checkbox `remember_name`); the value is whether it is ticked.
     pub remember_name: Option<bool>,
+    /// Offers to stay signed in on this device (a checkbox `stay`); the value is whether it is ticked.
+    pub stay: Option<bool>,
     /// What it wants.
     #[serde(flatten)]
     pub kind: MethodKind,

@@ -167,6 +167,7 @@ impl World {
             provider: "ticket".to_owned(),
             answer: ReplyAnswer::Fields(values),
             device: None,
+            stay: false,
         };
         match sign_in.answer(&started.handle, reply, &client).await {
             Ok(Progress::Complete(completed)) => completed.token.expose().to_owned(),

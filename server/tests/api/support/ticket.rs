@@ -27,6 +27,7 @@ impl Provider for Ticket {
             finds_tenant: true,
             inline: true,
             links: Vec::new(),
+            silent: false,
             refusal_floor_ms: 0,
         }
     }

@@ -260,6 +260,7 @@ fn real_providers(plan: &Plan) -> Registry {
     gatelodge_provider_password::register(&mut providers);
     gatelodge_provider_totp::register(&mut providers);
     gatelodge_provider_recovery_code::register(&mut providers);
+    gatelodge_provider_remember_device::register(&mut providers);
     gatelodge_provider_one_time_token::register(&mut providers);
     let password = plan.password.as_object().unwrap().clone();
     let links = json!({"sign_in": plan.mailed_sign_in});
@@ -268,6 +269,7 @@ fn real_providers(plan: &Plan) -> Registry {
         ("password", password),
         ("totp", Default::default()),
         ("recovery-code", Default::default()),
+        ("remember-device", Default::default()),
         ("one-time-token", links),
     ] {
         let id = ProviderId::new(kind).unwrap();

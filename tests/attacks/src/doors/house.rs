@@ -179,6 +179,7 @@ async fn populate(platform: &Platform) -> Result<String> {
         provider: "ticket".to_owned(),
         answer: ReplyAnswer::Fields(ticket),
         device: None,
+        stay: false,
     };
     match platform
         .sign_in()
@@ -208,6 +209,7 @@ impl Provider for Ticket {
             finds_tenant: true,
             inline: true,
             links: Vec::new(),
+            silent: false,
             refusal_floor_ms: 0,
         }
     }

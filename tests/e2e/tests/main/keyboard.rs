@@ -23,6 +23,8 @@ async fn signing_in_and_out_needs_nothing_but_the_keyboard() {
     browser.press_key(Key::Tab).await;
     assert_eq!(visible_focus(&browser).await["name"], "password");
     browser.press_key(Key::Tab).await;
+    assert_eq!(visible_focus(&browser).await["name"], "stay");
+    browser.press_key(Key::Tab).await;
     assert_eq!(visible_focus(&browser).await["tag"], "button");
     browser.press_key(Key::Tab).await;
     browser

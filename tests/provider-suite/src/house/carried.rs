@@ -173,6 +173,7 @@ impl Provider for First {
             finds_tenant: false,
             inline: true,
             links: Vec::new(),
+            silent: false,
             refusal_floor_ms: 0,
         }
     }

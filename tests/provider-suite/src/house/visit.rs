@@ -255,6 +255,7 @@ impl House {
             provider: provider.to_owned(),
             answer,
             device: None,
+            stay: false,
         };
         let sign_in = self.platform.sign_in();
         sign_in.answer(&visit.handle, reply, &client()).await

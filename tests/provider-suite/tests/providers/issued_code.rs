@@ -86,6 +86,7 @@ impl Provider for IssuedCode {
             finds_tenant: true,
             inline: false,
             links: vec![LinkPurpose::Invite],
+            silent: false,
             refusal_floor_ms: 0,
         }
     }

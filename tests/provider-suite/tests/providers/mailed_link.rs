@@ -142,6 +142,7 @@ impl Provider for MailedLink {
             finds_tenant: true,
             inline: false,
             links: vec![LinkPurpose::SignIn],
+            silent: false,
             refusal_floor_ms: 0,
         }
     }

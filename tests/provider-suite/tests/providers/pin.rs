@@ -262,6 +262,7 @@ impl Provider for Pin {
             finds_tenant: false,
             inline: true,
             links: Vec::new(),
+            silent: false,
             refusal_floor_ms: 0,
         }
     }

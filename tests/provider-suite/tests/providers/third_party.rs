@@ -99,6 +99,7 @@ impl Provider for ThirdParty {
             finds_tenant: self.flaw == "cannot_go_without_tenant",
             inline: self.flaw == "redirects_inline",
             links: Vec::new(),
+            silent: false,
             refusal_floor_ms: 500,
         }
     }

@@ -411,6 +411,53 @@ pub(crate) async fn a_users_records_of_one_provider_are_removed_together(w: Worl
     .await;
 }
 
+pub(crate) async fn the_records_of_all_users_are_removed_together(w: World) {
+    let (acme, other) = (w.tenant("acme").await, w.tenant("other").await);
+    let users = [w.make.user("ada"), w.make.user("bob")];
+    let (device, totp) = (provider("device"), provider("totp"));
+    let key = w.make.record(&device, None);
+    w.write(&acme, async |u| {
+        for user in &users {
+            u.users().create(user).await?;
+            for provider in [&device, &device, &totp] {
+                u.records()
+                    .create(&w.make.record(provider, Some(user.id)))
+                    .await?;
+            }
+        }
+        u.records().create(&key).await
+    })
+    .await;
+    let eve = w.make.user("eve");
+    w.write(&other, async |u| {
+        u.users().create(&eve).await?;
+        u.records()
+            .create(&w.make.record(&device, Some(eve.id)))
+            .await
+    })
+    .await;
+    let delete = async || {
+        w.write(&acme, async |u| u.records().delete_of_users(&device).await)
+            .await
+    };
+    assert_eq!(delete().await, 4);
+    assert_eq!(delete().await, 0);
+    w.read(&acme, async |u| {
+        for user in &users {
+            assert_eq!(u.records().by_user(&device, user.id).await?, vec![]);
+            assert_eq!(u.records().by_user(&totp, user.id).await?.len(), 1);
+        }
+        assert_eq!(u.records().by_id(&device, key.id).await?, Some(key.clone()));
+        Ok(())
+    })
+    .await;
+    w.read(&other, async |u| {
+        assert_eq!(u.records().by_user(&device, eve.id).await?.len(), 1);
+        Ok(())
+    })
+    .await;
+}
+
 pub(crate) async fn an_expired_record_is_found_until_it_is_removed(w: World) {
     let acme = w.tenant("acme").await;
     let record = Record {

@@ -27,6 +27,8 @@ pub(crate) async fn a_session_comes_back_as_it_was_made(w: World) {
         class,
         amr: amr.to_owned(),
         at: w.make.at(millis),
+        credential: (class == FactorClass::Remembered)
+            .then(|| w.make.record(&provider(id), None).id),
     };
     let full = Session {
         tenant_name: "Ácme 株式会社".to_owned(),

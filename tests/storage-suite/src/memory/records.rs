@@ -125,6 +125,20 @@ impl RecordRepository for MemoryUnit {
         .await
     }
 
+    async fn delete_of_users(&mut self, provider: &ProviderId) -> Result<u64> {
+        self.write(|state, view| {
+            let own = view.tenant()?;
+            let before = state.records.len();
+            state.records.retain(|(tenant, _), record| {
+                !view.is_own(*tenant, own)
+                    || (record.user.is_none() && !view.has(Flaw::IgnoresFilters))
+                    || (record.provider != *provider && !view.has(Flaw::IgnoresFilters))
+            });
+            Ok((before - state.records.len()) as u64)
+        })
+        .await
+    }
+
     async fn delete_expired(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
         self.write(|state, view| {
             let own = view.tenant()?;

@@ -95,6 +95,10 @@ pub(super) fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
             post(change(user_changes::remove_factor)),
         ),
         (
+            "/console/tenants/{t}/users/{u}/devices/forget",
+            post(change(user_changes::forget_device)),
+        ),
+        (
             "/console/tenants/{t}/users/{u}/sessions/end-all",
             post(change(user_changes::end_all_sessions)),
         ),

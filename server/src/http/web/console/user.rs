@@ -14,14 +14,15 @@ use crate::{
     http::{
         problem::{Code, Problem},
         web::{
-            account::{SHOWN_SESSIONS, session_row},
+            account::{SHOWN_SESSIONS, device_row, session_row},
             frame::label,
             problem::PageProblem,
             visit::{Answer, Visit},
         },
     },
     pages::views::{
-        DangerAction, Fact, FactorRow, Field, FieldKind, FormCard, Link, SessionsBlock, UserView,
+        DangerAction, DeviceRow, Fact, FactorRow, Field, FieldKind, FormCard, Link, SessionsBlock,
+        UserView,
     },
 };
 
@@ -124,6 +125,7 @@ pub(super) async fn page(visit: &Visit, subject: &Subject, again: Redo) -> Answe
         lock: lock::block(visit, place, user.lock.as_ref(), may_lock, &again)?,
         factors: factors(visit, subject).await?,
         sessions: sessions(visit, subject).await?,
+        devices: devices(visit, subject).await?,
         danger: danger(visit, subject)?,
         notice: visit.notice()?,
         error: None,
@@ -278,6 +280,17 @@ async fn factors(visit: &Visit, subject: &Subject) -> Result<Vec<FactorRow>, Pag
         }
     }
     Ok(rows)
+}
+
+async fn devices(visit: &Visit, subject: &Subject) -> Result<Vec<DeviceRow>, PageProblem> {
+    let users = visit.platform().users();
+    let (tenant, user) = (subject.tenant.id, subject.user.id);
+    let devices = users.devices(visit.caller(), tenant, user).await?;
+    let may_end = subject.may(visit, action::USER_END_DEVICE);
+    let end = format!("{}/devices/forget", subject.path);
+    let end = may_end.then_some(end.as_str());
+    let rows = devices.iter().map(|device| device_row(visit, device, end));
+    rows.collect()
 }
 
 async fn sessions(visit: &Visit, subject: &Subject) -> Result<SessionsBlock, PageProblem> {

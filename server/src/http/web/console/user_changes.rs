@@ -14,7 +14,7 @@ use super::{
 use crate::http::{
     problem::{Code, Problem},
     web::{
-        account::named_session,
+        account::{named_device, named_session},
         forms::Rejected,
         visit::{Answer, Visit, see_other},
     },
@@ -144,6 +144,15 @@ pub(super) async fn remove_factor(visit: Visit) -> Answer {
     let users = visit.platform().users();
     users.remove_factor(visit.caller(), place, factor).await?;
     done(&visit, &subject, "factor_removed")
+}
+
+pub(super) async fn forget_device(visit: Visit) -> Answer {
+    let subject = Subject::find(&visit).await?;
+    let device = named_device(&visit)?;
+    let place = (subject.tenant.id, subject.user.id);
+    let users = visit.platform().users();
+    users.end_device(visit.caller(), place, device).await?;
+    done(&visit, &subject, "device_forgotten")
 }
 
 /// Mails an invitation, or a way to a new password.
