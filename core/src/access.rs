@@ -199,12 +199,28 @@ pub mod action {
     pub const SESSION_LIST: &str = "session.list";
     /// End sessions of others.
     pub const SESSION_END: &str = "session.end";
+    /// Register an application.
+    pub const APPLICATION_CREATE: &str = "application.create";
+    /// List applications.
+    pub const APPLICATION_LIST: &str = "application.list";
+    /// See an application.
+    pub const APPLICATION_READ: &str = "application.read";
+    /// Change an application.
+    pub const APPLICATION_UPDATE: &str = "application.update";
+    /// Delete an application.
+    pub const APPLICATION_DELETE: &str = "application.delete";
     /// Read the audit log.
     pub const AUDIT_READ: &str = "audit.read";
+    /// See which keys sign tokens.
+    pub const KEY_LIST: &str = "key.list";
+    /// Replace a key that signs tokens.
+    pub const KEY_ROTATE: &str = "key.rotate";
     /// Make a backup.
     pub const BACKUP_CREATE: &str = "backup.create";
     /// See and end one's own sessions, see one's own account.
     pub const ACCOUNT_USE: &str = "account.use";
+    /// Get an access token for an application, for oneself.
+    pub const TOKEN_CREATE: &str = "token.create";
     /// Change one's own credentials.
     pub const ACCOUNT_CREDENTIALS: &str = "account.credentials";
 }
@@ -232,7 +248,7 @@ fn decide_for_user(user: &SignedIn, request: &Request<'_>) -> Decision {
     let resource = request.resource;
     if matches!(
         request.action,
-        action::ACCOUNT_USE | action::ACCOUNT_CREDENTIALS
+        action::ACCOUNT_USE | action::ACCOUNT_CREDENTIALS | action::TOKEN_CREATE
     ) {
         let own = resource.tenant == Some(user.tenant) && resource.owner == Some(user.user);
         return if own {
@@ -285,6 +301,11 @@ fn is_for_tenant_administrators(action: &str) -> bool {
             | action::USER_GRANT
             | action::SESSION_LIST
             | action::SESSION_END
+            | action::APPLICATION_CREATE
+            | action::APPLICATION_LIST
+            | action::APPLICATION_READ
+            | action::APPLICATION_UPDATE
+            | action::APPLICATION_DELETE
             | action::AUDIT_READ
     )
 }

@@ -9,6 +9,7 @@
 //! * [`model`] is what the system knows.
 //! * [`engine`] signs people in, [`service`] does everything else, both on a
 //!   [`Platform`].
+//! * [`tokens`] signs access tokens for applications, and keeps the keys.
 //!
 //! This crate knows no HTTP, no database and no asynchronous run time: clock
 //! and randomness come from [`environment`], loops are futures that the server
@@ -29,6 +30,7 @@ pub mod secret;
 pub mod service;
 mod session_table;
 pub mod storage;
+pub mod tokens;
 
 pub use environment::{Clock, Environment, Random};
 pub use error::{Error, ErrorKind, Result};

@@ -18,9 +18,10 @@ use crate::{
     },
     provider::Registry,
     seal::{KeyRing, MasterKey, SealContext},
-    service::{Accounts, AuditLog, Backups, Sessions, SetUp, Tenants, Users},
+    service::{Accounts, Applications, AuditLog, Backups, Sessions, SetUp, Tenants, Users},
     session_table::SessionTable,
     storage::{Change, FeedEvent, Mode, Scope, Storage, UnitOfWork},
+    tokens::{KeyPolicy, OpenKeys, Tokens},
 };
 
 /// What a platform is made of.
@@ -43,6 +44,8 @@ pub struct Parts {
     pub origin: Url,
     /// How many sessions are held in memory.
     pub session_memory: usize,
+    /// How keys that sign tokens are made and replaced.
+    pub key_policy: KeyPolicy,
 }
 
 /// The platform; cheap to clone.
@@ -58,6 +61,10 @@ struct Inner {
     limits: LimitPolicy,
     messages: Messages,
     origin: Url,
+    /// The origin as tokens name it.
+    issuer: String,
+    key_policy: KeyPolicy,
+    open_keys: OpenKeys,
     decide: Box<dyn Decide>,
     sessions: SessionTable,
     flow_starts: crate::engine::FlowStarts,
@@ -93,7 +100,10 @@ impl Platform {
             flow_starts: crate::engine::FlowStarts::new(parts.limits.flows_per_minute),
             limits: parts.limits,
             messages: parts.messages,
+            issuer: parts.origin.origin().ascii_serialization(),
             origin: parts.origin,
+            key_policy: parts.key_policy,
+            open_keys: OpenKeys::default(),
             decide: Box::new(FixedGrants),
             sessions: SessionTable::new(parts.session_memory),
         })))
@@ -117,6 +127,16 @@ impl Platform {
     /// Users of a tenant.
     pub fn users(&self) -> Users<'_> {
         Users::new(self)
+    }
+
+    /// Registered applications.
+    pub fn applications(&self) -> Applications<'_> {
+        Applications::new(self)
+    }
+
+    /// Signed tokens and their keys.
+    pub fn tokens(&self) -> Tokens<'_> {
+        Tokens::new(self)
     }
 
     /// Sessions.
@@ -188,6 +208,19 @@ impl Platform {
 
     pub(crate) fn origin(&self) -> &Url {
         &self.0.origin
+    }
+
+    /// The issuer of this server's tokens: its origin, without a slash at the end.
+    pub fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    pub(crate) fn key_policy(&self) -> &KeyPolicy {
+        &self.0.key_policy
+    }
+
+    pub(crate) fn open_keys(&self) -> &OpenKeys {
+        &self.0.open_keys
     }
 
     pub(crate) fn table(&self) -> &SessionTable {

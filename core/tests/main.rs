@@ -11,6 +11,7 @@
 
 mod addresses;
 mod administrators;
+mod applications;
 mod archive;
 mod audit;
 mod backups;
@@ -39,4 +40,5 @@ mod sign_up;
 mod steps;
 mod support;
 mod tenants;
+mod tokens;
 mod users;

@@ -119,6 +119,7 @@ pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform
         messages,
         origin,
         session_memory: SESSION_MEMORY,
+        key_policy: config.key_policy(),
     })
     .await?;
     Ok(platform)

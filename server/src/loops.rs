@@ -1,5 +1,6 @@
 //! What goes on beside the requests: following what other servers change,
-//! storing activity, sending messages, removing what has expired, scheduled backups.
+//! storing activity, sending messages, removing what has expired, replacing keys,
+//! scheduled backups.
 
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ pub(crate) fn start(
     loops.spawn(until(stopped.clone(), follow(platform.clone())));
     loops.spawn(until(stopped.clone(), flush(platform.clone())));
     loops.spawn(until(stopped.clone(), tidy(platform.clone())));
+    loops.spawn(until(stopped.clone(), tend_keys(platform.clone())));
     if platform.sends_messages() {
         for _ in 0..AT_ONCE {
             loops.spawn(deliver(platform.clone(), stopped.clone()));
@@ -77,6 +79,15 @@ async fn tidy(platform: Platform) {
         });
         let pause = if more { 1 } else { 60 };
         sleep(Duration::from_secs(pause)).await;
+    }
+}
+
+async fn tend_keys(platform: Platform) {
+    loop {
+        if let Err(error) = platform.tokens().tend().await {
+            tracing::warn!(error = ?error, "the keys that sign tokens could not be looked after");
+        }
+        sleep(Duration::from_secs(60)).await;
     }
 }
 

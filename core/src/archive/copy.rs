@@ -111,6 +111,9 @@ impl Copier<'_> {
                 self.kind(Scope::Platform, kind).await?;
             }
         }
+        for tenant in &tenants {
+            self.give_audiences_up(Scope::Tenant(*tenant)).await?;
+        }
         for tenant in tenants {
             let scope = Scope::Tenant(tenant);
             if !self.at_once(scope).await? {
@@ -165,6 +168,26 @@ impl Copier<'_> {
             self.report(scope, kind, rows);
             if after.is_none() {
                 self.done.rows += rows;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Audiences are unique on the platform: an application that has another one
+    /// now, or is gone, makes room before any other tenant's gets it.
+    async fn give_audiences_up(&mut self, scope: Scope) -> Result<()> {
+        if !self.target_has(scope, RowKind::Application).await? {
+            return Ok(());
+        }
+        let mut after = None;
+        loop {
+            let merged = self
+                .merged(scope, RowKind::Application, after.as_ref())
+                .await?;
+            self.take(scope, &merged.clear(RowKind::Application))
+                .await?;
+            after = merged.last;
+            if after.is_none() {
                 return Ok(());
             }
         }

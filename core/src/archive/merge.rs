@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::pages::Rows;
 use crate::{
     Error, Result,
-    model::{User, UserName},
+    model::{Application, User, UserName},
     storage::{Row, RowKey, RowKind, UnitOfWork},
 };
 
@@ -88,6 +88,9 @@ impl Merged {
                 (Row::User(new), Row::User(old)) if is_called_otherwise(new, old) => {
                     parked.extend(parked_user(old).map(Row::User));
                 }
+                (Row::Application(new), Row::Application(old)) if is_known_otherwise(new, old) => {
+                    keys.push(RowKey::Id(old.id.as_uuid()));
+                }
                 (Row::Record(new), Row::Record(old)) if new.key != old.key => {
                     keys.push(RowKey::Id(old.id.as_uuid()));
                 }
@@ -111,6 +114,10 @@ impl Merged {
 fn is_called_otherwise(new: &User, old: &User) -> bool {
     let address = |user: &User| user.email.clone().filter(|_| user.email_verified);
     new.user_name.key() != old.user_name.key() || address(new) != address(old)
+}
+
+fn is_known_otherwise(new: &Application, old: &Application) -> bool {
+    new.name.key() != old.name.key() || new.audience != old.audience
 }
 
 /// A user under a name that nobody else has and without an address, so that

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Environment, Error, Result,
-    model::{EndReason, Grant, SessionEnd, Tenant, User, UserId},
+    model::{EndReason, Grant, SessionEnd, Tenant, TenantId, User, UserId},
     seal,
     service::TenantRef,
     storage::{
@@ -149,6 +149,7 @@ impl Picked {
             )));
         }
         check_master(unit, tenant).await?;
+        check_audiences(unit, tenant.id, &self.rows).await?;
         if let Some(present) = present {
             tenant.version = tenant.version.max(present.version);
         }
@@ -240,6 +241,30 @@ async fn check_master(unit: &mut dyn UnitOfWork, tenant: &Tenant) -> Result<()> 
     Ok(())
 }
 
+/// Whether the tenant's applications may have their audiences again.
+async fn check_audiences(
+    unit: &mut dyn UnitOfWork,
+    tenant: TenantId,
+    rows: &BTreeMap<RowKind, Vec<Row>>,
+) -> Result<()> {
+    for row in rows.get(&RowKind::Application).into_iter().flatten() {
+        let Row::Application(application) = row else {
+            continue;
+        };
+        let same = unit
+            .applications()
+            .by_audience(&application.audience)
+            .await?;
+        if same.is_some_and(|same| same.tenant != tenant) {
+            return Err(Error::refused(format!(
+                "an application of another tenant has the audience `{}`; change or delete it first",
+                application.audience
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// What there is of the tenant before the restore.
 #[derive(Default)]
 struct Present {
@@ -319,7 +344,12 @@ impl Present {
 
 /// Removes what is replaced; sessions and audit events stay.
 async fn clear(unit: &mut dyn UnitOfWork) -> Result<()> {
-    for kind in [RowKind::User, RowKind::Record, RowKind::Settings] {
+    for kind in [
+        RowKind::User,
+        RowKind::Record,
+        RowKind::Application,
+        RowKind::Settings,
+    ] {
         loop {
             let piece = unit.archive().rows(kind, None, PIECE).await?;
             let keys: Vec<_> = piece.iter().map(Row::key).collect();

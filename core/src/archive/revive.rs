@@ -13,6 +13,7 @@ use crate::{
         SessionEnd, TenantId, User,
     },
     storage::{Row, RowKind},
+    tokens::is_key_value,
 };
 
 /// What a restore brought back.
@@ -33,6 +34,7 @@ impl Restored {
         let admitted = match row {
             Row::Record(record) if record.expires_at.is_some() => None,
             Row::Value { name, value, .. } if is_open_door(&name, &value) => None,
+            Row::Value { name, .. } if is_key_value(&name) => None,
             Row::User(user) => Some(Row::User(renewed(user))),
             Row::Session(session) if session.ended.is_none() => {
                 self.sessions_ended += 1;

@@ -10,7 +10,7 @@ use super::{
     flow::{self, FlowProof, FlowTenant, Phase},
     outstanding::{Next, changeable, outstanding},
     sign_up::name_taken,
-    start::{ensure_open, ensure_registration, local_path},
+    start::{ensure_open, ensure_registration, local_path, way_back},
     view::view,
 };
 use crate::{
@@ -505,6 +505,7 @@ impl Attempt<'_> {
             user: &user,
             factors: flow.factors(),
             scope: flow.scope.clone(),
+            application: flow.application.as_ref().map(|named| named.name.clone()),
             client: self.client,
         };
         let (token, session, replaced) = start_session(platform, unit, new).await?;
@@ -512,13 +513,15 @@ impl Attempt<'_> {
         flow.complete = true;
         flow.offers.clear();
         flow.active = None;
-        let return_to = flow.return_to.clone();
+        let application = flow.application.as_ref().map(|named| named.name.clone());
+        let return_to = way_back(flow, unit).await?;
         self.found.version = flow::save(platform, unit, &self.found).await?;
         let caller = self.caller(tenant.id, user.id);
         let event = platform
             .event(&caller, Some(tenant.id), "session.start")
             .about(session.id)
-            .changing("amr", None, Some(session.amr().join(" ")));
+            .changing("amr", None, Some(session.amr().join(" ")))
+            .changing("application", None, application);
         unit.audit().append(&event).await?;
         let device = device::note(platform, self.device.as_ref(), tenant.id, user.id)?;
         Ok(Written::Complete(Box::new(Completed {

@@ -10,7 +10,9 @@ use super::duty::Duty;
 use crate::{
     Environment, Error, ErrorKind, Platform, Result,
     environment::later,
-    model::{Factor, FactorClass, FlowId, ProviderId, SessionId, Tenant, TenantId, UserId},
+    model::{
+        ApplicationId, Factor, FactorClass, FlowId, ProviderId, SessionId, Tenant, TenantId, UserId,
+    },
     provider::{Intent, PastProof, State, Step},
     seal::SealContext,
     secret::{Token, TokenHash},
@@ -50,6 +52,8 @@ pub(crate) struct Flow {
     pub(crate) binding: Option<TokenHash>,
     pub(crate) intent: Intent,
     pub(crate) tenant: Option<FlowTenant>,
+    /// The application that it is for.
+    pub(crate) application: Option<FlowApplication>,
     pub(crate) return_to: Option<String>,
     pub(crate) two_factors: bool,
     /// Whether it began with a link.
@@ -104,6 +108,13 @@ pub(crate) struct FlowTenant {
     pub(crate) id: TenantId,
     pub(crate) name: String,
     pub(crate) display_name: String,
+}
+
+/// An application as a flow remembers it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct FlowApplication {
+    pub(crate) id: ApplicationId,
+    pub(crate) name: String,
 }
 
 impl From<&Tenant> for FlowTenant {
@@ -185,6 +196,7 @@ impl Flow {
             binding: None,
             intent,
             tenant: None,
+            application: None,
             return_to: None,
             two_factors: false,
             linked: false,

@@ -56,7 +56,7 @@ use crate::{
     model::{ClientFacts, ProviderId, Session, Tenant, TenantId},
     provider::{FieldError, Intent, LinkPurpose, Purpose},
     secret::{Secret, Token},
-    service::TenantRef,
+    service::{ApplicationRef, TenantRef},
     session_table::CheckedSession,
 };
 
@@ -73,7 +73,10 @@ pub struct StartFlow {
     pub transport: Transport,
     /// The tenant, if the address or the client names one.
     pub tenant: Option<TenantRef>,
-    /// Where the browser goes in the end: a path of this server.
+    /// The application that it is for, if one asks.
+    pub application: Option<ApplicationRef>,
+    /// Where the browser goes in the end: a path of this server, or a return
+    /// address of the application, byte for byte.
     pub return_to: Option<String>,
     /// Whether two factors are demanded whatever the policy says.
     pub two_factors: bool,
@@ -92,6 +95,7 @@ impl StartFlow {
             intent: Intent::SignIn,
             transport,
             tenant: None,
+            application: None,
             return_to: None,
             two_factors: false,
             session: None,

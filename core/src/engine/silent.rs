@@ -10,7 +10,7 @@ use super::{
     anonymous,
     answer::Attempt,
     flow::{self, Flow, FlowHandle, FlowTenant, Found, Transport},
-    start::local_path,
+    start::{application, go_back},
 };
 use crate::{
     Error, ErrorKind, Platform, Result,
@@ -19,7 +19,7 @@ use crate::{
     platform::{AuditEventExt, sign_in_obstacle},
     provider::{Configured, Intent, Kept, Proof, Purpose, Redeemed, Revoked, Silent, Who},
     secret::{Secret, TokenHash},
-    service::{ProviderCall, apply_effects, end_device, is_lost_effect},
+    service::{ApplicationRef, ProviderCall, apply_effects, end_device, is_lost_effect},
     storage::{Scope, UnitOfWork},
 };
 
@@ -37,7 +37,9 @@ pub struct ResumeDevice {
     pub tenant: Option<TenantId>,
     /// How the session is handed over.
     pub transport: Transport,
-    /// Where the browser goes in the end: a path of this server.
+    /// The application that it is for, if one asks.
+    pub application: Option<ApplicationRef>,
+    /// Where the browser goes in the end, as in [`StartFlow`](super::StartFlow).
     pub return_to: Option<String>,
     /// What the browser carries that signed in here before.
     pub lane: Option<Secret>,
@@ -300,12 +302,13 @@ impl Redemption<'_> {
         let platform = self.platform;
         let mut flow = Flow::new(platform, self.resume.transport, Intent::SignIn);
         flow.tenant = Some(FlowTenant::from(tenant));
-        flow.return_to = self
-            .resume
-            .return_to
-            .as_deref()
-            .map(local_path)
-            .transpose()?;
+        let named = self.resume.application.as_ref();
+        let application = application(platform, &mut flow, named).await?;
+        go_back(
+            &mut flow,
+            application.as_ref(),
+            self.resume.return_to.as_deref(),
+        )?;
         let (handle, hash) = flow::new_handle(platform, &mut flow);
         let mut unit = platform.write(Scope::Platform).await?;
         flow::create(platform, unit.as_mut(), hash, &flow).await?;

@@ -3,17 +3,19 @@
 
 use super::{
     SignIn, StartFlow, Started,
-    flow::{self, Flow, FlowHandle, FlowTenant, Found, OpenOffer, Phase, SignUpRules},
+    flow::{
+        self, Flow, FlowApplication, FlowHandle, FlowTenant, Found, OpenOffer, Phase, SignUpRules,
+    },
     outstanding::{changeable, demanded, second_factors},
     view::{FlowView, view},
 };
 use crate::{
     Error, ErrorKind, Platform, Result,
     access::{Caller, Resource, action},
-    model::{ClientFacts, EffectiveSettings, Tenant, User},
+    model::{Application, ClientFacts, EffectiveSettings, Tenant, User},
     provider::{Configured, Entry, Intent, LinkPurpose, Step, Turn},
-    service::ProviderCall,
-    storage::Scope,
+    service::{ApplicationRef, ProviderCall, TenantRef},
+    storage::{Scope, UnitOfWork},
 };
 
 impl SignIn<'_> {
@@ -23,7 +25,8 @@ impl SignIn<'_> {
     /// * [`ErrorKind::NotFound`] for an unknown tenant.
     /// * [`ErrorKind::Denied`] to sign up where registration is off.
     /// * [`ErrorKind::Unauthenticated`] to set something up without a session.
-    /// * [`ErrorKind::Invalid`] for a `return_to` that is no path of this server.
+    /// * [`ErrorKind::Invalid`] for an application that the tenant does not have, and
+    ///   for a `return_to` that is neither a path of this server nor registered.
     /// * [`ErrorKind::Limited`] when the network starts too many.
     pub async fn start(&self, start: StartFlow, client: &ClientFacts) -> Result<Started> {
         let platform = self.0;
@@ -31,14 +34,15 @@ impl SignIn<'_> {
             .flow_starts()
             .take(client.network.as_deref(), platform.now())?;
         let mut flow = Flow::new(platform, start.transport, start.intent);
-        flow.return_to = start.return_to.as_deref().map(local_path).transpose()?;
         flow.two_factors = start.two_factors;
         if let Some(named) = &start.tenant {
             let tenant = platform.tenants().find(named).await?;
             let tenant = tenant.ok_or_else(|| Error::not_found("tenant"))?;
             flow.tenant = Some(FlowTenant::from(&tenant));
         }
+        let application = application(platform, &mut flow, start.application.as_ref()).await?;
         self.apply_intent(&mut flow, &start, client).await?;
+        go_back(&mut flow, application.as_ref(), start.return_to.as_deref())?;
 
         let (handle, hash) = flow::new_handle(platform, &mut flow);
         let mut found = Found {
@@ -139,6 +143,70 @@ impl SignIn<'_> {
         unit.flows().delete(&found.handle).await?;
         unit.commit().await
     }
+}
+
+/// The application that is named. The flow is in its tenant, if it is in none yet.
+pub(super) async fn application(
+    platform: &Platform,
+    flow: &mut Flow,
+    named: Option<&ApplicationRef>,
+) -> Result<Option<Application>> {
+    let Some(named) = named else {
+        return Ok(None);
+    };
+    let application = platform.applications().find(named).await?;
+    let application = application.ok_or_else(no_application)?;
+    if flow.tenant.is_none() {
+        let tenant = TenantRef::Id(application.tenant);
+        let tenant = platform.tenants().find(&tenant).await?;
+        flow.tenant = tenant.as_ref().map(FlowTenant::from);
+    }
+    Ok(Some(application))
+}
+
+/// Where the flow ends: a path of this server, or an address that the application
+/// has registered. An application serves the users of its own tenant.
+pub(super) fn go_back(
+    flow: &mut Flow,
+    application: Option<&Application>,
+    return_to: Option<&str>,
+) -> Result<()> {
+    if let Some(application) = application {
+        if flow.tenant_id() != Some(application.tenant) {
+            return Err(no_application());
+        }
+        flow.application = Some(FlowApplication {
+            id: application.id,
+            name: application.name.to_string(),
+        });
+    }
+    let Some(wished) = return_to else {
+        return Ok(());
+    };
+    let is_registered = application.is_some_and(|application| application.returns_to(wished));
+    flow.return_to = Some(match is_registered {
+        true => wished.to_owned(),
+        false => local_path(wished)?,
+    });
+    Ok(())
+}
+
+/// Where the browser goes at the end; not to an address that was withdrawn since
+/// the flow began. The unit is the tenant's.
+pub(super) async fn way_back(flow: &Flow, unit: &mut dyn UnitOfWork) -> Result<Option<String>> {
+    let (Some(to), Some(named)) = (&flow.return_to, &flow.application) else {
+        return Ok(flow.return_to.clone());
+    };
+    if to.starts_with('/') {
+        return Ok(Some(to.clone()));
+    }
+    let application = unit.applications().by_id(named.id).await?;
+    let goes = application.is_some_and(|application| application.returns_to(to));
+    Ok(goes.then(|| to.clone()))
+}
+
+fn no_application() -> Error {
+    Error::invalid("application", "there is no such registered application")
 }
 
 fn unsupported() -> Error {

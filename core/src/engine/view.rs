@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Platform,
-    model::{DisplayName, Email, MustChange, TenantName, UserName},
+    model::{ApplicationId, DisplayName, Email, MustChange, TenantName, UserName},
     provider::{Choice, Field, FieldKind, Form, Intent, Role, Step},
 };
 
@@ -36,6 +36,9 @@ pub struct FlowView {
     /// What is asked now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<StepView>,
+    /// The application that it is for.
+    #[serde(skip)]
+    pub application: Option<ApplicationId>,
     /// Where the browser goes in the end.
     #[serde(skip)]
     pub return_to: Option<String>,
@@ -145,6 +148,7 @@ pub(crate) fn view(platform: &Platform, found: &Found) -> FlowView {
             due: flow.duty.as_ref().and_then(|duty| duty.due),
             body: body(platform, flow),
         }),
+        application: flow.application.as_ref().map(|application| application.id),
         return_to: flow.return_to.clone(),
     }
 }

@@ -69,6 +69,8 @@ ids! {
     RecordId,
     /// A message to be sent.
     MessageId,
+    /// A registered application; unlike other ids unique on the whole platform.
+    ApplicationId,
     /// An entry of the audit log.
     AuditEventId,
     /// A sign-in flow with cookie transport; not a secret, useless without its cookie.

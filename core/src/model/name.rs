@@ -111,6 +111,8 @@ names! {
     UserName { field: "user_name", what: "user name", max: 254 },
     /// A name to show, no key: 1 to 254 characters.
     DisplayName { field: "display_name", what: "display name", max: 254 },
+    /// An application's name, unique in its tenant: 1 to 50 characters.
+    ApplicationName { field: "name", what: "application name", max: 50 },
 }
 
 /// A tenant's name, unique on the platform: 1 to 50 characters, no `/`, and not

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod administrators;
+mod applications;
 mod audit;
 mod backups;
 mod credentials;
@@ -20,6 +21,7 @@ mod user_locks;
 mod users;
 
 pub use accounts::{Accounts, SignInMethod};
+pub use applications::{ApplicationPatch, ApplicationRef, Applications, NewApplication};
 pub use audit::AuditLog;
 pub use backups::{BackupSchedule, BackupTurn, Backups, MadeBackup};
 pub use devices::OwnDevice;

@@ -335,6 +335,8 @@ pub(crate) struct NewSession<'a> {
     pub(crate) user: &'a User,
     pub(crate) factors: Vec<Factor>,
     pub(crate) scope: Option<String>,
+    /// The name of the application that it is made for.
+    pub(crate) application: Option<String>,
     pub(crate) client: &'a ClientFacts,
 }
 
@@ -371,7 +373,7 @@ pub(crate) async fn start_session(
         token_hash: token.hash(),
         tenant_name: new.tenant.name.to_string(),
         user_name: new.user.user_name.to_string(),
-        application: None,
+        application: new.application,
         factors: new.factors,
         scope: new.scope,
         client: new.client.clone(),

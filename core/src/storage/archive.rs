@@ -7,7 +7,9 @@ use uuid::Uuid;
 use super::{LimitState, OutboxEntry, Page, Record, Scope, StoredFlow, UnitOfWork};
 use crate::{
     Result,
-    model::{AuditEvent, Grant, Session, Tenant, TenantId, TenantSettings, User, UserId},
+    model::{
+        Application, AuditEvent, Grant, Session, Tenant, TenantId, TenantSettings, User, UserId,
+    },
     secret::{TokenHash, base64_bytes},
 };
 
@@ -71,6 +73,8 @@ pub enum RowKind {
     Flow,
     /// A tenant's own settings.
     Settings,
+    /// A registered application.
+    Application,
     /// A user.
     User,
     /// What a user is granted.
@@ -96,8 +100,9 @@ impl RowKind {
     ];
 
     /// Those that a tenant unit reads and stores.
-    pub const TENANT: [Self; 7] = [
+    pub const TENANT: [Self; 8] = [
         Self::Settings,
+        Self::Application,
         Self::User,
         Self::Grant,
         Self::Record,
@@ -114,6 +119,7 @@ impl RowKind {
             Self::Limit => "limit",
             Self::Flow => "flow",
             Self::Settings => "settings",
+            Self::Application => "application",
             Self::User => "user",
             Self::Grant => "grant",
             Self::Record => "record",
@@ -164,6 +170,8 @@ pub enum Row {
         /// Their version.
         version: i64,
     },
+    /// See [`RowKind::Application`].
+    Application(Application),
     /// See [`RowKind::User`].
     User(User),
     /// See [`RowKind::Grant`].
@@ -192,6 +200,7 @@ impl Row {
             Self::Limit { .. } => RowKind::Limit,
             Self::Flow(_) => RowKind::Flow,
             Self::Settings { .. } => RowKind::Settings,
+            Self::Application(_) => RowKind::Application,
             Self::User(_) => RowKind::User,
             Self::Grant { .. } => RowKind::Grant,
             Self::Record(_) => RowKind::Record,
@@ -209,6 +218,7 @@ impl Row {
             Self::Limit { key, .. } => RowKey::Hash(*key),
             Self::Flow(flow) => RowKey::Hash(flow.handle),
             Self::Settings { .. } => RowKey::Only,
+            Self::Application(application) => RowKey::Id(application.id.as_uuid()),
             Self::User(user) => RowKey::Id(user.id.as_uuid()),
             Self::Grant { user, grant } => RowKey::Grant(*user, grant.as_str().to_owned()),
             Self::Record(record) => RowKey::Id(record.id.as_uuid()),

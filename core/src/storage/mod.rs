@@ -56,7 +56,7 @@
 //!    settings; of several (a master's lock that also locks what is below it takes
 //!    all of them) in the order of their ids,
 //! 3. the user: `lock_row`; of several in the order of their ids,
-//! 4. what providers keep, and messages to be sent,
+//! 4. applications, what providers keep, and messages to be sent,
 //! 5. counters of tries, several in the order of their keys,
 //! 6. sessions, several in the order of their ids,
 //! 7. flows,
@@ -67,6 +67,7 @@
 //! or ended because its time is over, or claimed to be sent, is taken without
 //! waiting.
 
+mod applications;
 mod archive;
 mod audit;
 mod changes;
@@ -81,6 +82,7 @@ mod users;
 
 use async_trait::async_trait;
 
+pub use applications::ApplicationRepository;
 pub use archive::{ArchiveRepository, Row, RowKey, RowKind, Snapshot};
 pub use audit::AuditRepository;
 pub use changes::{CONFIRMATION_AGE, Change, ChangeFeed, Changed, FeedEvent};
@@ -175,6 +177,8 @@ pub trait UnitOfWork: Send {
     fn tenants(&mut self) -> &mut dyn TenantRepository;
     /// Users and their grants.
     fn users(&mut self) -> &mut dyn UserRepository;
+    /// Registered applications.
+    fn applications(&mut self) -> &mut dyn ApplicationRepository;
     /// What providers keep.
     fn records(&mut self) -> &mut dyn RecordRepository;
     /// Messages to be sent.

@@ -98,6 +98,7 @@ async fn a_backup_of_a_tenant_holds_only_that_one() {
     let rows = [
         (RowKind::Tenant, 1),
         (RowKind::Settings, 1),
+        (RowKind::Application, 3),
         (RowKind::User, 8),
         (RowKind::Grant, 9),
         (RowKind::Record, 17),

@@ -2,7 +2,7 @@
 
 use gatelodge_core::{
     archive::{CopyOptions, copy},
-    model::{EndReason, Grant, SessionEnd, Tenant, TenantName, User},
+    model::{Application, EndReason, Grant, SessionEnd, Tenant, TenantName, User},
     storage::{Page, Record, Row, RowKind, Scope},
 };
 use gatelodge_storage_suite::{fixtures::Fixtures, memory::MemoryStorage};
@@ -111,6 +111,83 @@ async fn a_verified_address_may_have_moved() {
                 u.users().update(&to).await
             })
             .await;
+    })
+    .await;
+}
+
+async fn applications(source: &Installation, tenant: &Tenant) -> Vec<Application> {
+    let scope = Scope::Tenant(tenant.id);
+    source
+        .write(scope, async |u| u.applications().list(Page::first(9)).await)
+        .await
+}
+
+fn known_as(application: &Application, like: &Application) -> Application {
+    Application {
+        name: like.name.clone(),
+        audience: like.audience.clone(),
+        version: application.version + 1,
+        ..application.clone()
+    }
+}
+
+/// Lets applications give each other their names and audiences, wherever they are.
+async fn rotate_audiences(source: &Installation, all: &[Application]) {
+    let tenants = [&source.acme, &source.bottom, &source.other];
+    let likes = all.iter().cycle().skip(1);
+    let rotated: Vec<_> = all
+        .iter()
+        .zip(likes)
+        .map(|(a, like)| known_as(a, like))
+        .collect();
+    let parked = all.iter().map(|application| {
+        let like = source
+            .make
+            .application(&source.acme, &application.id.to_string());
+        known_as(application, &like)
+    });
+    for application in parked.chain(rotated) {
+        let tenant = tenants
+            .iter()
+            .find(|tenant| tenant.id == application.tenant);
+        let scope = Scope::Tenant(tenant.unwrap().id);
+        put(source, scope, &[Row::Application(application)]).await;
+    }
+}
+
+#[tokio::test]
+async fn applications_may_have_swapped_names_and_audiences() {
+    caught_up(async |source| {
+        let all = applications(source, &source.acme).await;
+        rotate_audiences(source, &all).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_audience_may_have_moved_to_another_tenant() {
+    caught_up(async |source| {
+        let mut all = Vec::new();
+        for tenant in [&source.other, &source.acme, &source.bottom] {
+            all.push(applications(source, tenant).await.remove(0));
+        }
+        rotate_audiences(source, &all).await;
+    })
+    .await;
+    // Or the one that had it is gone.
+    caught_up(async |source| {
+        let gone = applications(source, &source.other).await.remove(0);
+        let heir = applications(source, &source.acme).await.remove(0);
+        source
+            .write(Scope::Tenant(source.other.id), async |u| {
+                u.applications().delete(gone.id, gone.version).await
+            })
+            .await;
+        let heir = Application {
+            audience: gone.audience,
+            ..heir
+        };
+        put(source, source.inside(), &[Row::Application(heir)]).await;
     })
     .await;
 }

@@ -7,9 +7,10 @@ use gatelodge_core::{
     Error, ErrorKind, Result,
     model::TenantId,
     storage::{
-        ArchiveRepository, AuditRepository, Capabilities, Change, ChangeFeed, FlowRepository,
-        InstallationRepository, LimitRepository, Mode, OutboxRepository, RecordRepository, Scope,
-        SessionRepository, Snapshot, Storage, TenantRepository, UnitOfWork, UserRepository,
+        ApplicationRepository, ArchiveRepository, AuditRepository, Capabilities, Change,
+        ChangeFeed, FlowRepository, InstallationRepository, LimitRepository, Mode,
+        OutboxRepository, RecordRepository, Scope, SessionRepository, Snapshot, Storage,
+        TenantRepository, UnitOfWork, UserRepository,
     },
 };
 use gatelodge_storage_suite::memory::MemoryStorage;
@@ -119,6 +120,10 @@ impl UnitOfWork for Unit {
 
     fn users(&mut self) -> &mut dyn UserRepository {
         self.inner.users()
+    }
+
+    fn applications(&mut self) -> &mut dyn ApplicationRepository {
+        self.inner.applications()
     }
 
     fn records(&mut self) -> &mut dyn RecordRepository {

@@ -110,6 +110,10 @@ impl Installation {
         settings.session.limit = Some(7);
         write(&self.storage, Scope::Tenant(tenant.id), async |u| {
             u.tenants().put_settings(tenant.id, &settings, 0).await?;
+            for name in ["shop", "desk", "bar"] {
+                let application = make.application(tenant, name);
+                u.applications().create(&application).await?;
+            }
             for user in &self.users {
                 u.users().create(user).await?;
                 u.users()

@@ -268,6 +268,30 @@ async fn who_was_signed_in_has_to_sign_in_again() {
     assert!(again.token().is_some(), "the word still counts");
 }
 
+/// A key that was withdrawn since the backup must not sign again.
+#[tokio::test]
+async fn keys_that_sign_tokens_are_made_anew() {
+    let world = World::new().await;
+    world.platform.tokens().tend().await.unwrap();
+    let before = world.platform.tokens().published_keys().await.unwrap();
+    let text = backed_up(&world).await;
+    let target = MemoryStorage::new();
+    let environment = world.platform.environment();
+    let restored = restore_whole(&text, &target, environment, &mut quiet()).await;
+    assert_eq!(restored.unwrap().left_out, 1);
+    let node = world.node_on(Arc::new(target)).await.unwrap();
+    let after = node.tokens().published_keys().await.unwrap();
+    assert_eq!((before.len(), after.len()), (1, 1));
+    assert_ne!(before, after);
+    // A copy takes them along.
+    let target = MemoryStorage::new();
+    copy(world.storage.as_ref(), &target, &options(100), &mut quiet())
+        .await
+        .unwrap();
+    let node = world.node_on(Arc::new(target)).await.unwrap();
+    assert_eq!(node.tokens().published_keys().await.unwrap(), before);
+}
+
 #[tokio::test]
 async fn the_link_of_a_set_up_leads_nowhere() {
     let world = World::new().await;

@@ -272,6 +272,29 @@ async fn a_name_that_another_tenant_has_is_not_taken() {
 }
 
 #[tokio::test]
+async fn an_audience_that_another_tenants_application_has_is_not_taken() {
+    let source = Installation::new().await;
+    let text = backup(&source, What::Tenant(source.other.id)).await;
+    let lost = rows(&source, &source.other, RowKind::Application).await;
+    let Row::Application(lost) = &lost[0] else {
+        panic!("an application");
+    };
+    delete(&source, &source.other).await;
+    let taken = gatelodge_core::model::Application {
+        audience: lost.audience.clone(),
+        ..source.make.application(&source.acme, "taken")
+    };
+    source
+        .write(source.inside(), async |u| {
+            u.applications().create(&taken).await
+        })
+        .await;
+    for which in [RestoreTenant::default(), replacing()] {
+        refused(&source, &text, &which, "has the audience").await;
+    }
+}
+
+#[tokio::test]
 async fn a_master_has_to_be_there_and_above() {
     let source = Installation::new().await;
     let text = backup(&source, What::Tenant(source.bottom.id)).await;

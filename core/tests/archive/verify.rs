@@ -73,6 +73,7 @@ async fn every_difference_is_named() {
         difference(inside, RowKind::User, [8, 8]),
         difference(inside, RowKind::Event, [9, 8]),
         difference(other, RowKind::Settings, [0, 1]),
+        difference(other, RowKind::Application, [0, 3]),
         difference(other, RowKind::User, [0, 8]),
         difference(other, RowKind::Grant, [0, 9]),
         difference(other, RowKind::Record, [0, 17]),

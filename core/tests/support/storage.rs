@@ -14,9 +14,10 @@ use gatelodge_core::{
     Error, ErrorKind, Result,
     model::{AuditEvent, AuditEventId, AuditFilter, TenantId},
     storage::{
-        ArchiveRepository, AuditRepository, Capabilities, Change, ChangeFeed, FlowRepository,
-        InstallationRepository, LimitRepository, Mode, OutboxRepository, Page, RecordRepository,
-        Scope, SessionRepository, Snapshot, Storage, TenantRepository, UnitOfWork, UserRepository,
+        ApplicationRepository, ArchiveRepository, AuditRepository, Capabilities, Change,
+        ChangeFeed, FlowRepository, InstallationRepository, LimitRepository, Mode,
+        OutboxRepository, Page, RecordRepository, Scope, SessionRepository, Snapshot, Storage,
+        TenantRepository, UnitOfWork, UserRepository,
     },
 };
 use gatelodge_storage_suite::memory::MemoryStorage;
@@ -165,6 +166,10 @@ impl UnitOfWork for Unaudited {
 
     fn users(&mut self) -> &mut dyn UserRepository {
         self.inner.users()
+    }
+
+    fn applications(&mut self) -> &mut dyn ApplicationRepository {
+        self.inner.applications()
     }
 
     fn records(&mut self) -> &mut dyn RecordRepository {

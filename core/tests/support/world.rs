@@ -299,6 +299,7 @@ fn parts(
         messages: plan.messages.clone(),
         origin: "https://id.example.com/".parse().unwrap(),
         session_memory: 1_000,
+        key_policy: gatelodge_core::tokens::KeyPolicy::default(),
     }
 }
 

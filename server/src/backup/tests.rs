@@ -123,6 +123,7 @@ async fn node(storage: &MemoryStorage, clock: &Arc<ManualClock>) -> Platform {
         messages: Messages::none(),
         origin: "http://localhost".parse().unwrap(),
         session_memory: 10,
+        key_policy: gatelodge_core::tokens::KeyPolicy::default(),
     };
     Platform::open(parts).await.unwrap()
 }

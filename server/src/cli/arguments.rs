@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    backup::BackupCommand, mail::MailCommand, restore::RestoreArguments, storage::StorageCommand,
-    tenant::TenantCommand, user::UserCommand,
+    application::ApplicationCommand, backup::BackupCommand, keys::KeysCommand, mail::MailCommand,
+    restore::RestoreArguments, storage::StorageCommand, tenant::TenantCommand, user::UserCommand,
 };
 use crate::config::Overrides;
 
@@ -61,6 +61,12 @@ pub(super) enum Command {
     /// Manage the users of a tenant, what they are granted and their sessions
     #[command(subcommand)]
     User(UserCommand),
+    /// Manage the applications of a tenant: who may ask for access tokens and be returned to
+    #[command(subcommand)]
+    Application(ApplicationCommand),
+    /// Look at the keys that sign tokens, and replace them
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Make backups, list and check them, and make the key that opens them
     #[command(subcommand)]
     Backup(BackupCommand),

@@ -2,7 +2,7 @@
 //! interface, so that a program reads one form of each.
 
 use gatelodge_core::{
-    model::{EffectiveSettings, Grant, Session, Tenant, TenantSettings, User},
+    model::{Application, EffectiveSettings, Grant, Session, Tenant, TenantSettings, User},
     provider::{Credential, Device},
     service::SignInMethod,
 };
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::http::api::{
     account_devices::DeviceJson,
-    types::{EndedJson, SessionJson, TenantJson, UserJson},
+    types::{ApplicationJson, EndedJson, SessionJson, TenantJson, UserJson},
     user_factors::FactorJson,
 };
 
@@ -29,6 +29,11 @@ pub(super) fn user(user: &User, of: &Tenant, now: Timestamp) -> Value {
 /// A user with what it is granted.
 pub(super) fn user_with_grants(of: &Tenant, who: &User, grants: &[Grant], now: Timestamp) -> Value {
     value(UserJson::new(of.id, who, now).with_grants(grants))
+}
+
+/// A registered application.
+pub(super) fn application(application: &Application) -> Value {
+    value(ApplicationJson::from(application))
 }
 
 /// A session as it stands at `now`.

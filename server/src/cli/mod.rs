@@ -12,12 +12,14 @@
 //! line cannot be understood.
 
 mod administration;
+mod application;
 mod arguments;
 mod backup;
 mod confirm;
 mod document;
 mod failure;
 mod interrupt;
+mod keys;
 mod lock;
 mod mail;
 mod output;
@@ -86,6 +88,14 @@ fn execute(cli: &Cli, surroundings: &Surroundings) -> Result<(), Failure> {
             command.run(on).await
         })),
         Command::User(command) => on_one_thread(administer(options, surroundings, async |on| {
+            command.run(on).await
+        })),
+        Command::Application(command) => {
+            on_one_thread(administer(options, surroundings, async |on| {
+                command.run(on).await
+            }))
+        }
+        Command::Keys(command) => on_one_thread(administer(options, surroundings, async |on| {
             command.run(on).await
         })),
         Command::Backup(command) => on_one_thread(command.run(options, surroundings)),

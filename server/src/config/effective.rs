@@ -5,9 +5,10 @@ use std::time::Duration;
 use gatelodge_core::{
     limits::{LaneLimit, LimitPolicy},
     model::{AtLimit as CoreAtLimit, EffectiveSettings},
+    tokens::{KeyPolicy, SigningAlgorithm},
 };
 
-use super::{AtLimit, Config, RequiredAttribute};
+use super::{AtLimit, Config, RequiredAttribute, TokenAlgorithm};
 
 impl Config {
     /// What holds for a tenant without settings of its own.
@@ -27,6 +28,18 @@ impl Config {
             registration_email_required: requires(RequiredAttribute::Email),
             registration_display_name_required: requires(RequiredAttribute::DisplayName),
             registration_email_verified: self.registration.email_verified,
+        }
+    }
+
+    /// How keys that sign tokens are made and replaced.
+    pub fn key_policy(&self) -> KeyPolicy {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        KeyPolicy {
+            algorithm: match self.tokens.algorithm {
+                TokenAlgorithm::EdDsa => SigningAlgorithm::EdDsa,
+                TokenAlgorithm::Es256 => SigningAlgorithm::Es256,
+            },
+            rotate_after: DAY * self.tokens.rotate_days,
         }
     }
 

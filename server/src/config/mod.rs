@@ -42,6 +42,7 @@ mod storage;
 mod tenancy;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,10 +72,11 @@ pub use self::{
     sms::SmsConfig,
     storage::{StorageConfig, StorageUrl},
     tenancy::{TenancyConfig, TenantOnForm},
+    tokens::{TokenAlgorithm, TokensConfig},
 };
 
 /// The sections, in the order they are shown. `providers`, a list, comes after them.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "server",
     "storage",
     "keys",
@@ -82,6 +84,7 @@ const SECTIONS: [&str; 13] = [
     "mail",
     "sms",
     "session",
+    "tokens",
     "registration",
     "tenancy",
     "limits",
@@ -108,6 +111,8 @@ pub struct Config {
     pub sms: SmsConfig,
     /// How long a sign-in lasts.
     pub session: SessionConfig,
+    /// How access tokens for applications are signed.
+    pub tokens: TokensConfig,
     /// Whether people may make their own accounts.
     pub registration: RegistrationConfig,
     /// How a sign-in finds its tenant.
@@ -134,6 +139,7 @@ impl Default for Config {
             mail: MailConfig::default(),
             sms: SmsConfig::default(),
             session: SessionConfig::default(),
+            tokens: TokensConfig::default(),
             registration: RegistrationConfig::default(),
             tenancy: TenancyConfig::default(),
             limits: LimitsConfig::default(),

@@ -81,7 +81,14 @@ pub(super) async fn requester(parts: &mut Parts, app: &App) -> Result<Requester,
             ..
         } = parts;
         let is_api = !guard::wants_page(headers);
-        let ours = guard::admit(app, method, uri, headers, is_api)?;
+        let incoming = guard::Incoming {
+            method,
+            uri,
+            headers,
+            is_api,
+            visitor: None,
+        };
+        let ours = guard::admit(app, &incoming)?;
         let id = app.new_request_id();
         let facts = guard::client_facts(app, extensions, headers, &id);
         extensions.insert(Client(facts));

@@ -15,6 +15,7 @@ use gatelodge_core::{
 
 use super::{
     cookies::Cookies,
+    cors::ForeignOrigin,
     guard::{Client, FromOurPages},
     problem::{Code, Problem},
 };
@@ -31,6 +32,8 @@ pub struct Requester {
     pub token: Option<Token>,
     /// Whether the request says that it comes from one of our pages.
     pub from_our_pages: bool,
+    /// The page of a registered application that it comes from.
+    pub foreign: Option<ForeignOrigin>,
 }
 
 impl Requester {
@@ -80,6 +83,7 @@ where
                 .extensions
                 .get::<FromOurPages>()
                 .is_some_and(|from| from.0),
+            foreign: parts.extensions.get::<ForeignOrigin>().cloned(),
         })
     }
 }

@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 
 use super::{
     cookies::Cookies,
+    cors::{self, ForeignOrigin, Visitor},
     problem::{Code, Problem},
     web,
 };
@@ -71,15 +72,20 @@ async fn stand(app: &App, routes: Routes, mut request: Request, next: Next) -> R
     let facts = client_facts(app, request.extensions(), request.headers(), &request_id);
     let span = tracing::info_span!("request", id = %request_id, method = %method, route = %route);
     let mut response = async {
-        match admit(app, &method, request.uri(), request.headers(), is_api) {
-            Ok(from_our_pages) => {
-                let extensions = request.extensions_mut();
-                extensions.insert(Client(facts));
-                extensions.insert(FromOurPages(from_our_pages));
-                match routes {
+        match receive(app, routes, &mut request, is_api).await {
+            Ok(Some(visitor)) if cors::is_preflight(&method, request.headers()) => {
+                visitor.invitation()
+            }
+            Ok(visitor) => {
+                request.extensions_mut().insert(Client(facts));
+                let mut response = match routes {
                     Routes::Ours => run(app, request, next).await,
                     Routes::Applications => next.run(request).await,
+                };
+                if let Some(visitor) = visitor {
+                    visitor.welcome(response.headers_mut());
                 }
+                response
             }
             Err(problem) if is_page => web::problem_page(app, &problem, Some(&request_id)),
             Err(problem) => problem.into_response(),
@@ -96,6 +102,44 @@ async fn stand(app: &App, routes: Routes, mut request: Request, next: Next) -> R
     let _entered = span.enter();
     tracing::debug!(status = status.as_u16(), "answered");
     response
+}
+
+/// Finds out from where a request comes, and whether it is let in.
+async fn receive(
+    app: &App,
+    routes: Routes,
+    request: &mut Request,
+    is_api: bool,
+) -> Result<Option<Visitor>, Problem> {
+    let host = host(request.uri(), request.headers()).unwrap_or_default();
+    let call = cors::Call {
+        method: request.method(),
+        path: request.uri().path(),
+        host,
+        headers: request.headers(),
+    };
+    let visitor = match routes {
+        Routes::Ours => cors::visitor(app, call).await?,
+        Routes::Applications => None,
+    };
+    let incoming = Incoming {
+        method: request.method(),
+        uri: request.uri(),
+        headers: request.headers(),
+        is_api,
+        visitor: visitor.as_ref(),
+    };
+    let from_our_pages = admit(app, &incoming)?;
+    let foreign = visitor.as_ref().map(|visitor| ForeignOrigin {
+        origin: visitor.origin.clone(),
+        with_cookies: request.headers().contains_key(header::COOKIE),
+    });
+    let extensions = request.extensions_mut();
+    extensions.insert(FromOurPages(from_our_pages));
+    if let Some(foreign) = foreign {
+        extensions.insert(foreign);
+    }
+    Ok(visitor)
 }
 
 /// Runs one of our own handlers, within limits of size and time; should it panic, that costs this request alone. What is
@@ -125,25 +169,39 @@ pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
 
 /// Pages are what people open; everything else is read by programs.
 fn is_page(path: &str) -> bool {
-    !(path.starts_with("/api/") || path == "/openapi.json" || is_probe(path))
+    !(path.starts_with("/api/")
+        || path.starts_with("/.well-known/")
+        || path == "/openapi.json"
+        || is_probe(path))
 }
 
 fn is_probe(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz")
 }
 
-/// The checks before anything is looked up. Answers whether the request comes
+/// What is known of a request before anything but its origin is looked up.
+pub(crate) struct Incoming<'r> {
+    pub(crate) method: &'r Method,
+    pub(crate) uri: &'r Uri,
+    pub(crate) headers: &'r HeaderMap,
+    pub(crate) is_api: bool,
+    /// The page of a registered application that it comes from.
+    pub(crate) visitor: Option<&'r Visitor>,
+}
+
+/// The checks before anybody is looked up. Answers whether the request comes
 /// from one of our pages.
 ///
 /// # Errors
 /// A problem that says what is wrong with host, origin or cookies.
-pub(crate) fn admit(
-    app: &App,
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    is_api: bool,
-) -> Result<bool, Problem> {
+pub(crate) fn admit(app: &App, incoming: &Incoming<'_>) -> Result<bool, Problem> {
+    let Incoming {
+        method,
+        uri,
+        headers,
+        is_api,
+        visitor,
+    } = *incoming;
     // Whoever watches the server knows it by its machine's address.
     if is_safe(method) && is_probe(uri.path()) {
         return Ok(false);
@@ -161,16 +219,18 @@ pub(crate) fn admit(
     };
     let site = single(headers, &HeaderName::from_static("sec-fetch-site"))?;
     let foreign_site = matches!(site, Some("cross-site" | "same-site"));
+    // With cookies only where they are taken: nobody's session is lent to a page.
+    let is_welcome = visitor.is_some_and(|visitor| visitor.takes_cookies || !cookies.any());
     if is_safe(method) {
         // A page of another origin may link here, but not read the API with
         // the person's cookies.
         let reads_api = is_api && cookies.any();
-        if reads_api && (foreign_site || (origin.is_some() && !ours)) {
+        if reads_api && !is_welcome && (foreign_site || (origin.is_some() && !ours)) {
             return Err(Problem::new(Code::OriginNotAllowed));
         }
         return Ok(ours);
     }
-    if (origin.is_some() && !ours) || foreign_site {
+    if !is_welcome && ((origin.is_some() && !ours) || foreign_site) {
         return Err(Problem::new(Code::OriginNotAllowed)
             .detail("this server takes changes from its own pages only"));
     }
@@ -188,7 +248,10 @@ pub(crate) fn is_safe(method: &Method) -> bool {
 }
 
 /// The one value of a header.
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+pub(crate) fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a str>, Problem> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
@@ -270,17 +333,23 @@ fn empty_errors(app: &App, response: Response, is_page: bool, request_id: &str) 
     response
 }
 
+/// What pages may load and do.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; \
+                      frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
+
+/// The same for a page whose forms may also end at an origin of an application.
+pub(crate) fn policy_with_forms_to(origin: &str) -> Option<HeaderValue> {
+    let forms = format!("form-action 'self' {origin}");
+    HeaderValue::from_str(&POLICY.replace("form-action 'self'", &forms)).ok()
+}
+
 /// The headers that every answer carries; what an application sets itself stays.
 fn finish(app: &App, response: &mut Response, request_id: &str) {
     const fn fixed(name: HeaderName, value: &'static str) -> (HeaderName, HeaderValue) {
         (name, HeaderValue::from_static(value))
     }
     static FIXED: [(HeaderName, HeaderValue); 8] = [
-        fixed(
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; \
-             frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
-        ),
+        fixed(header::CONTENT_SECURITY_POLICY, POLICY),
         fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         fixed(header::X_FRAME_OPTIONS, "DENY"),
         // Not `no-referrer`: browsers would then send `Origin: null` with our own forms.

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod caller;
 pub mod cookies;
+pub(crate) mod cors;
 pub(crate) mod csrf;
 pub mod extract;
 pub mod flows;

@@ -99,13 +99,7 @@ async fn s44_no_change_is_taken_from_another_site(world: &World) {
         .iter()
         .filter(|operation| operation.method != "GET")
     {
-        let path = operation
-            .path
-            .replace("{tenant}", &fill.tenant)
-            .replace("{user}", &fill.user)
-            .replace("{session}", &fill.session)
-            .replace("{flow}", &fill.flow)
-            .replace("{grant}", "tenant_administrator");
+        let path = fill.path(&operation.path);
         let call = world.call(operation.method.parse().unwrap(), path);
         let token = stage.token(Role::Platform).unwrap();
         let call = call.header("cookie", format!("gl-session-0123456789={token}"));

@@ -381,8 +381,8 @@ async fn what_cannot_begin_is_refused(world: &World) {
         ),
         (
             json!({"transport": "token", "application": "shop"}),
-            400,
-            "invalid_request",
+            422,
+            "validation_failed",
         ),
         (
             json!({"transport": "token", "intent": "link"}),

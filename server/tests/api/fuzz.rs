@@ -74,13 +74,7 @@ fn escaped(text: &str) -> String {
 }
 
 pub(crate) fn path_of(operation: &Operation, fill: &Fill) -> String {
-    operation
-        .path
-        .replace("{tenant}", &fill.tenant)
-        .replace("{user}", &fill.user)
-        .replace("{session}", &fill.session)
-        .replace("{flow}", &fill.flow)
-        .replace("{grant}", "tenant_administrator")
+    fill.path(&operation.path)
 }
 
 /// A world in which what succeeds does not stand in the way of what follows.
@@ -128,7 +122,7 @@ async fn r12_no_text_in_a_path_is_a_fault(world: &World) {
     let (stage, fill) = stage(world).await;
     let token = stage.token(Role::Platform).unwrap();
     for operation in operations() {
-        for variable in ["tenant", "user", "session", "flow", "grant"] {
+        for variable in ["tenant", "user", "session", "flow", "application", "grant"] {
             let place = format!("{{{variable}}}");
             if !operation.path.contains(&place) {
                 continue;

@@ -14,11 +14,14 @@
 
 mod support;
 
+mod access_tokens;
 mod account;
+mod applications;
 mod audit;
 mod bodies;
 mod connections;
 mod cookies;
+mod cors;
 mod cross_site;
 mod description;
 mod device_ends;

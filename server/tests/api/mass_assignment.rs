@@ -26,6 +26,8 @@ fn tempting() -> BTreeSet<String> {
         "TenantJson",
         "UserJson",
         "SessionJson",
+        "ApplicationJson",
+        "TokenAnswer",
         "AuditEventJson",
         "SessionAnswer",
         "LockJson",
@@ -108,11 +110,7 @@ async fn s38_no_field_of_what_is_read_can_be_set_beside_those_that_are_described
 }
 
 async fn refused(world: &World, stage: &Stage, operation: &Operation, fill: &Fill, body: &Value) {
-    let path = operation
-        .path
-        .replace("{tenant}", &fill.tenant)
-        .replace("{user}", &fill.user)
-        .replace("{flow}", &fill.flow);
+    let path = fill.path(&operation.path);
     let call = world
         .call(operation.method.parse().unwrap(), path)
         .json(body);

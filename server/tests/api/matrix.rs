@@ -49,13 +49,14 @@ pub(crate) const ROLES: [Role; 7] = [
 ];
 
 /// What each role is answered, in the order of [`ROLES`], for `home` and what is in it.
-const TABLE: [(&str, [u16; 7]); 42] = [
+const TABLE: [(&str, [u16; 7]); 49] = [
     // For everybody: a wrong set-up token, and flows, whose id is the credential.
     ("set_up", [404; 7]),
     ("start_flow", [201; 7]),
     ("read_flow", [200; 7]),
     ("answer_flow", [200; 7]),
     ("cancel_flow", [204; 7]),
+    ("read_keys", [200; 7]),
     // One's own session and account.
     ("read_session", [401, 200, 200, 200, 200, 200, 401]),
     ("end_session", [401, 204, 204, 204, 204, 204, 401]),
@@ -65,6 +66,8 @@ const TABLE: [(&str, [u16; 7]); 42] = [
     ("list_own_devices", [401, 200, 200, 200, 200, 403, 401]),
     // A device that nobody has: `devices` forgets those that somebody has.
     ("forget_own_device", [401, 404, 404, 404, 404, 403, 401]),
+    // For an application of `home`.
+    ("create_token", [401, 200, 200, 404, 404, 403, 401]),
     // Tenants.
     ("list_tenants", [401, 403, 200, 200, 200, 403, 401]),
     ("create_tenant", [401, 403, 403, 403, 201, 403, 401]),
@@ -80,6 +83,11 @@ const TABLE: [(&str, [u16; 7]); 42] = [
     ("list_sessions", [401, 403, 200, 404, 200, 403, 401]),
     ("end_session_of_tenant", [401, 403, 204, 404, 204, 403, 401]),
     ("list_audit_events", [401, 403, 200, 404, 200, 403, 401]),
+    ("list_applications", [401, 403, 200, 404, 200, 403, 401]),
+    ("create_application", [401, 403, 201, 404, 201, 403, 401]),
+    ("read_application", [401, 403, 200, 404, 200, 403, 401]),
+    ("update_application", [401, 403, 200, 404, 200, 403, 401]),
+    ("delete_application", [401, 403, 204, 404, 204, 403, 401]),
     ("list_users", [401, 403, 200, 404, 200, 403, 401]),
     ("create_user", [401, 403, 201, 404, 201, 403, 401]),
     ("read_user", [401, 403, 200, 404, 200, 403, 401]),
@@ -123,6 +131,9 @@ pub(crate) fn body_of(operation: &str) -> Option<Value> {
         "lock_tenant" | "lock_user" => json!({"reason": "for a test"}),
         "require_change" => json!({"reason": "administrator"}),
         "replace_settings" => json!({"session": {"idle_minutes": 17}}),
+        "create_token" => json!({"application": "shop"}),
+        "create_application" => json!({"name": "another", "audience": "another"}),
+        "update_application" => json!({"origins": ["https://changed.example"]}),
         "create_user" => json!({"user_name": "newcomer"}),
         "make_user_link" => json!({"purpose": "invite", "delivery": "mail"}),
         "update_user" => json!({"display_name": "Changed"}),
@@ -137,6 +148,20 @@ pub(crate) struct Fill {
     pub(crate) user: String,
     pub(crate) session: String,
     pub(crate) flow: String,
+    pub(crate) application: String,
+}
+
+impl Fill {
+    /// A path with its variables filled, but for those that a test fills itself.
+    pub(crate) fn path(&self, template: &str) -> String {
+        template
+            .replace("{tenant}", &self.tenant)
+            .replace("{user}", &self.user)
+            .replace("{session}", &self.session)
+            .replace("{flow}", &self.flow)
+            .replace("{application}", &self.application)
+            .replace("{grant}", "tenant_administrator")
+    }
 }
 
 /// A town, and everybody's credentials in it.
@@ -152,6 +177,7 @@ impl Stage {
         let ended = world.session(&town.mayor).await;
         let out = world.delete("/api/v1/session").bearer(&ended).send();
         out.await.expect(204);
+        world.application(town.mayor.tenant, "shop").await;
         Self {
             scoped: world.scoped_session(&town.citizen).await,
             ended,
@@ -182,7 +208,8 @@ impl Stage {
 
     /// The variables, for the user and session of one person.
     pub(crate) async fn fill(&self, world: &World, of: &Person) -> Fill {
-        self.fill_for(world, of, "{session}{flow}").await
+        self.fill_for(world, of, "{session}{flow}{application}")
+            .await
     }
 
     /// The same, where only what the path needs is made.
@@ -192,12 +219,21 @@ impl Stage {
             true => session_of(world, of).await.to_string(),
             false => nobody(),
         };
+        let application = match path.contains("{application}") {
+            true => {
+                let name = world.platform.environment().uuid().to_string();
+                let made = world.application(of.tenant, &format!("app {name}")).await;
+                made.id.to_string()
+            }
+            false => nobody(),
+        };
         if !path.contains("{flow}") {
             return Fill {
                 tenant: of.tenant.to_string(),
                 user: of.id.to_string(),
                 session,
                 flow: nobody(),
+                application,
             };
         }
         let flow = world.begin(json!({"tenant": "home"})).await;
@@ -207,6 +243,7 @@ impl Stage {
             user: of.id.to_string(),
             session,
             flow,
+            application,
         }
     }
 
@@ -218,15 +255,10 @@ impl Stage {
         role: Role,
         fill: &Fill,
     ) -> Answer {
-        let path = operation
-            .path
-            .replace("{tenant}", &fill.tenant)
-            .replace("{user}", &fill.user)
-            .replace("{session}", &fill.session)
-            .replace("{flow}", &fill.flow)
+        let path = fill
+            .path(&operation.path)
             .replace("{factor}", &world.platform.environment().uuid().to_string())
-            .replace("{device}", &world.platform.environment().uuid().to_string())
-            .replace("{grant}", "tenant_administrator");
+            .replace("{device}", &world.platform.environment().uuid().to_string());
         assert!(!path.contains('{'), "a variable that no test fills: {path}");
         let path = match operation.id.as_str() {
             "delete_tenant" => format!("{path}?force=true"),
@@ -274,11 +306,15 @@ pub(crate) async fn everything_in(world: &World, tenants: &[TenantId]) -> Value 
         }
         let (sessions, page) = (platform.sessions(), Page::first(200));
         let sessions = sessions.list(&operator, *tenant, None, false, page);
+        let applications = platform.applications();
+        let applications = applications.list(&operator, *tenant, Page::first(200));
+        let applications = applications.await.unwrap().items;
         let (log, filter, page) = (platform.audit_log(), Default::default(), Page::first(200));
         let events = log.list(&operator, *tenant, &filter, page);
         everything[tenant.to_string()] = json!({
             "settings": [own, version],
             "users": people,
+            "applications": applications,
             "sessions": sessions.await.unwrap().items,
             "audit": events.await.unwrap().items,
         });
@@ -379,7 +415,8 @@ async fn s35_an_id_of_another_tenant_is_not_found_and_changes_nothing(world: &Wo
         if !operation.path.contains("{tenant}") {
             continue;
         }
-        let has_id = operation.path.contains("{user}") || operation.path.contains("{session}");
+        let ids = ["{user}", "{session}", "{application}"];
+        let has_id = ids.iter().any(|id| operation.path.contains(id));
         for role in ROLES {
             for (place, of) in placements(has_id) {
                 let mut fill = match of {
@@ -388,6 +425,7 @@ async fn s35_an_id_of_another_tenant_is_not_found_and_changes_nothing(world: &Wo
                     Of::Nobody => Fill {
                         user: random.clone(),
                         session: random.clone(),
+                        application: random.clone(),
                         ..home_fill.clone()
                     },
                 };
@@ -445,6 +483,8 @@ fn expected_elsewhere(operation: &str, role: Role, place: Place, of: Of) -> Opti
             | "list_rules"
             | "list_sessions"
             | "list_audit_events"
+            | "list_applications"
+            | "create_application"
             | "list_users"
             | "create_user"
     );

@@ -44,6 +44,10 @@ async fn one_of_each(world: &World, browser: &mut Browser<'_>) -> Vec<(&'static 
     world.grant(&ada, Grant::TenantAdministrator).await;
     let bearer = world.token(&ada, PASSWORD).await;
     browser.sign_in(&ada, PASSWORD).await;
+    world.application(ada.tenant, "shop").await;
+    let ask = json!({"application": "shop"});
+    let access = world.post("/api/v1/token").bearer(&bearer).json(&ask);
+    let access = access.send().await.expect(200).json();
     let flow = world.begin(json!({"tenant": "home"})).await;
     let page = world
         .get("/api/v1/tenants/home/audit-events?limit=1")
@@ -61,11 +65,16 @@ async fn one_of_each(world: &World, browser: &mut Browser<'_>) -> Vec<(&'static 
         ("flow cookie", browser.named("gl-flow-")[0].1.to_owned()),
         ("cursor", page["next_cursor"].as_str().unwrap().to_owned()),
         ("set-up link", set_up_link(world).await),
+        (
+            "access",
+            access["access_token"].as_str().unwrap().to_owned(),
+        ),
     ]
 }
 
 /// S05: the full table of tokens and doors; only the diagonal is open.
-/// The name of a flow of the cookie transport (`flow id`) opens none.
+/// The name of a flow of the cookie transport (`flow id`) opens none, and an
+/// access token is for applications, which `access_tokens` asks.
 async fn s05_a_token_of_one_kind_opens_no_door_of_another(world: &World) {
     let mut browser = Browser::new(world);
     let tokens = one_of_each(world, &mut browser).await;
@@ -77,7 +86,8 @@ async fn s05_a_token_of_one_kind_opens_no_door_of_another(world: &World) {
         let with_cookie =
             |name: &str, path: &str| world.get(path).header("cookie", format!("{name}={token}"));
         let cursor = format!("/api/v1/tenants/home/audit-events?limit=1&cursor={token}");
-        let doors: [(&str, Call<'_>); 8] = [
+        let ask = json!({"application": "shop"});
+        let doors: [(&str, Call<'_>); 9] = [
             ("session", world.get(SESSION).bearer(token)),
             ("session", with_cookie(&session_cookie, SESSION)),
             ("flow", world.get(format!("/api/v1/sign-in/flows/{token}"))),
@@ -86,6 +96,10 @@ async fn s05_a_token_of_one_kind_opens_no_door_of_another(world: &World) {
             ("nothing", with_cookie("gl-device", SESSION)),
             ("cursor", world.get(cursor).bearer(&bearer)),
             ("set-up link", set_up(world, token)),
+            (
+                "session",
+                world.post("/api/v1/token").bearer(token).json(&ask),
+            ),
         ];
         for (door, call) in doors {
             let answer = call.send().await;

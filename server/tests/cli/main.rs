@@ -9,6 +9,7 @@
     reason = "tests may panic"
 )]
 
+mod applications;
 mod backups;
 mod bad_input;
 mod concurrency;

@@ -14,6 +14,7 @@ mod browser;
 mod world;
 
 mod account;
+mod applications;
 mod assets;
 mod console_tenants;
 mod console_users;

@@ -116,6 +116,7 @@ impl World {
             messages: Messages::written_by(post.clone()).sent_by(post.clone()),
             origin: policy.links_base().parse().unwrap(),
             session_memory: 1_000,
+            key_policy: gatelodge_core::tokens::KeyPolicy::default(),
         })
         .await
         .unwrap();

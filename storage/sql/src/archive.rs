@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     Columns, Connection, SqlUnit, Statement, Value,
+    applications::{self, APPLICATIONS},
     audit::{self, EVENTS},
     flows::{self, FLOWS},
     installation::{self, VALUES},
@@ -36,6 +37,7 @@ fn table(kind: RowKind) -> &'static Table {
         RowKind::Limit => &LIMITS,
         RowKind::Flow => &FLOWS,
         RowKind::Settings => &SETTINGS,
+        RowKind::Application => &APPLICATIONS,
         RowKind::User => &USERS,
         RowKind::Grant => &GRANTS,
         RowKind::Record => &RECORDS,
@@ -65,6 +67,7 @@ fn read(kind: RowKind, row: &impl Columns) -> Result<Row> {
             let (settings, version) = tenants::read_settings(row)?;
             Row::Settings { settings, version }
         }
+        RowKind::Application => Row::Application(applications::read(row)?),
         RowKind::User => Row::User(users::read(row)?),
         RowKind::Grant => {
             let row = Stored::new(row, "user_grants");
@@ -107,6 +110,10 @@ fn values<C: Connection>(row: &Row, scope: Scope) -> Result<Vec<Value>> {
         Row::Settings { settings, version } => {
             vec![own.into(), Value::Json(json(settings)?), (*version).into()]
         }
+        Row::Application(application) => {
+            own_only(Some(application.tenant))?;
+            applications::values(application)?
+        }
         Row::User(user) => users::values(own, user),
         Row::Grant { user, grant } => {
             vec![own.into(), user.as_uuid().into(), grant.as_str().into()]
@@ -140,6 +147,7 @@ fn key_values(kind: RowKind, key: &RowKey) -> Result<(Vec<&'static str>, Vec<Val
         ),
         (
             RowKind::Tenant
+            | RowKind::Application
             | RowKind::User
             | RowKind::Record
             | RowKind::Message
@@ -318,6 +326,11 @@ impl<C: Connection> ArchiveRepository for SqlUnit<C> {
             self.execute(statement)
                 .await
                 .map_err(|error| missing(error, what))?;
+        }
+        for row in rows {
+            if let Row::Application(application) = row {
+                self.put_origins(application).await?;
+            }
         }
         self.done(())
     }

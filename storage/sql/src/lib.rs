@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod applications;
 mod archive;
 mod audit;
 mod changes;
@@ -25,7 +26,7 @@ pub use unit_of_work::{SqlSnapshot, SqlUnit, json};
 
 /// Unique keys by the constraint's name on Postgres and the column's on SQLite,
 /// and what a person calls them.
-const KEYS: [(&str, &str, &str); 5] = [
+const KEYS: [(&str, &str, &str); 7] = [
     (
         "tenants_name_key",
         "tenants.name_key",
@@ -40,6 +41,16 @@ const KEYS: [(&str, &str, &str); 5] = [
         "users_by_verified_email",
         "users.email_key",
         "this e-mail address is already taken",
+    ),
+    (
+        "applications_by_name",
+        "applications.name_key",
+        "this application name is already taken",
+    ),
+    (
+        "applications_audience_key",
+        "applications.audience",
+        "this audience is already taken",
     ),
     (
         "records_by_key",

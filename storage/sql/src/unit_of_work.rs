@@ -8,7 +8,7 @@ use gatelodge_core::{
     Clock, Error, ErrorKind, Result,
     model::TenantId,
     storage::{
-        ArchiveRepository, AuditRepository, Change, Changed, FlowRepository,
+        ApplicationRepository, ArchiveRepository, AuditRepository, Change, Changed, FlowRepository,
         InstallationRepository, LimitRepository, OutboxRepository, RecordRepository, Scope,
         SessionRepository, Snapshot, TenantRepository, UnitOfWork, UserRepository,
     },
@@ -186,6 +186,10 @@ impl<C: Connection> UnitOfWork for SqlUnit<C> {
     }
 
     fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+
+    fn applications(&mut self) -> &mut dyn ApplicationRepository {
         self
     }
 

@@ -48,7 +48,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Marks our files in their header: "GtLd".
 const APPLICATION_ID: i32 = 0x4774_4c64;
 
-static MIGRATIONS: [Migration; 2] = [
+static MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "first",
@@ -58,6 +58,11 @@ static MIGRATIONS: [Migration; 2] = [
         version: 2,
         name: "outbox",
         sql: include_str!("../migrations/0002_outbox.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "applications",
+        sql: include_str!("../migrations/0003_applications.sql"),
     },
 ];
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `core` | nothing | web, database, HTTP client; of tokio only `sync` |
 //! | `core/access` | core | as core |
+//! | `core/verifier` | nothing | as core |
 //! | `providers/*` | core; `plugin` also plugin-kit | web, database, templates, an HTTP client of its own |
 //! | `storage/sql` | core | web, database, templates, HTTP client |
 //! | other `storage/*` | core, `storage/sql` | web, templates, HTTP client |
@@ -13,7 +14,8 @@
 //! | `tests/e2e`, `tests/faults`, `tests/load`, `tests/attacks`, `tests/architecture` | anything; unpublished | |
 //! | `examples/*` | core, plugin-kit; `embedded` also server | |
 //!
-//! In tests, providers, backends and examples also use the suites; backends and the server `tests/postgres`, too.
+//! In tests, providers, backends and examples also use the suites; backends and the server `tests/postgres`, too; the
+//! server `core/verifier`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,6 +46,8 @@ pub enum Area {
     Core,
     /// `core/access`
     Access,
+    /// `core/verifier`, what applications verify tokens with.
+    Verifier,
     /// A folder in `providers`, but the two below.
     Provider,
     /// `providers/plugin`, the host side of loaded providers.
@@ -74,6 +78,7 @@ impl Area {
         match folder.split('/').collect::<Vec<_>>().as_slice() {
             ["core"] => Some(Self::Core),
             ["core", "access"] => Some(Self::Access),
+            ["core", "verifier"] => Some(Self::Verifier),
             ["providers", "plugin"] => Some(Self::PluginHost),
             ["providers", "plugin-kit"] => Some(Self::PluginKit),
             ["providers", _] => Some(Self::Provider),
@@ -102,7 +107,7 @@ impl Area {
         let in_tests = kind == Kind::Dev;
         match self {
             Self::Harness => true,
-            Self::Fixture => false,
+            Self::Fixture | Self::Verifier => false,
             Self::Core => in_tests && other == Self::Suite,
             Self::Access | Self::PluginKit | Self::SqlHelper => other == Self::Core,
             // Decision 0002: a suite may use another one's in-memory storage.
@@ -118,7 +123,7 @@ impl Area {
             Self::Server => {
                 matches!(other, Self::Core | Self::Access)
                     || other.is_pluggable()
-                    || (in_tests && matches!(other, Self::Suite | Self::Fixture))
+                    || (in_tests && matches!(other, Self::Suite | Self::Fixture | Self::Verifier))
             }
             Self::Example | Self::EmbeddedExample => {
                 matches!(other, Self::Core | Self::PluginKit)
@@ -134,6 +139,7 @@ impl Area {
         match self {
             Self::Core
             | Self::Access
+            | Self::Verifier
             | Self::Suite
             | Self::Provider
             | Self::PluginHost
@@ -151,6 +157,7 @@ impl Area {
         match self {
             Self::Core => Some("gatelodge-core".to_owned()),
             Self::Access => Some("gatelodge-access".to_owned()),
+            Self::Verifier => Some("gatelodge-verifier".to_owned()),
             Self::Provider | Self::PluginHost => Some(format!("gatelodge-provider-{last}")),
             Self::Backend | Self::SqlHelper => Some(format!("gatelodge-storage-{last}")),
             Self::PluginKit | Self::Server | Self::Suite | Self::Fixture | Self::Harness => {
@@ -265,7 +272,7 @@ fn check_dependency(
              the outbound HTTP of the provider's context",
         ));
     }
-    let is_core = matches!(area, Area::Core | Area::Access);
+    let is_core = matches!(area, Area::Core | Area::Access | Area::Verifier);
     let beyond_sync = dependency.features.iter().any(|feature| feature != "sync");
     if is_core && dependency.name == "tokio" && beyond_sync {
         violations.push(Violation::new(

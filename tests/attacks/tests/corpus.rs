@@ -53,7 +53,9 @@ macro_rules! replays {
 }
 
 replays!(
+    r11_access_tokens: "access_tokens",
     r11_addresses: "addresses",
+    r11_applications: "applications",
     r11_backup_text: "backup_text",
     r11_bodies: "bodies",
     r11_configuration: "configuration",

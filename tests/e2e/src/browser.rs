@@ -43,6 +43,8 @@ pub struct Browser {
     driver: Option<WebDriver>,
     profile: TempDir,
     origin: String,
+    /// Origins of applications that it may ask as well.
+    others: Vec<String>,
     secrets: Secrets,
     _chromedriver: Arc<Chromedriver>,
     _place: SemaphorePermit<'static>,
@@ -98,10 +100,18 @@ impl Browser {
             driver: Some(driver),
             profile,
             origin: server.origin().to_owned(),
+            others: Vec::new(),
             secrets: server.secrets().clone(),
             _chromedriver: chromedriver,
             _place: place,
         }
+    }
+
+    /// Lets it ask an application's pages too.
+    #[must_use]
+    pub fn beside(mut self, origin: &str) -> Self {
+        self.others.push(origin.to_owned());
+        self
     }
 
     /// Checks that it asked nobody but our server for anything and that nothing went wrong on its pages, and closes it.
@@ -342,7 +352,8 @@ impl Browser {
     }
 
     async fn check_requests(&self) {
-        let own = format!("{}/", self.origin);
+        let known = std::iter::once(&self.origin).chain(&self.others);
+        let known: Vec<_> = known.map(|origin| format!("{origin}/")).collect();
         let entries = self.driver().get_log("performance").await.unwrap();
         let messages = entries
             .iter()
@@ -356,7 +367,8 @@ impl Browser {
             let local = ["data:", "about:", "chrome:"]
                 .iter()
                 .any(|scheme| url.starts_with(scheme));
-            assert!(local || url.starts_with(&own), "a page asked for `{url}`");
+            let own = known.iter().any(|origin| url.starts_with(origin));
+            assert!(local || own, "a page asked for `{url}`");
             seen += usize::from(!local);
         }
         assert!(

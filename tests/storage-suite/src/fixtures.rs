@@ -22,9 +22,10 @@ use gatelodge_core::{
     Environment,
     environment::{ManualClock, SeededRandom, later},
     model::{
-        Actor, AuditEvent, AuditEventId, ClientFacts, DisplayName, Email, Factor, FactorClass,
-        MessageId, Outcome, ProviderId, RecordId, Session, SessionId, Tenant, TenantId, TenantName,
-        User, UserId, UserName, UserStatus,
+        Actor, Application, ApplicationId, ApplicationName, Audience, AuditEvent, AuditEventId,
+        ClientFacts, DisplayName, Email, Factor, FactorClass, MessageId, Outcome, ProviderId,
+        RecordId, ReturnAddress, Session, SessionId, Tenant, TenantId, TenantName, User, UserId,
+        UserName, UserStatus, WebOrigin,
     },
     provider::MessageChannel,
     secret::TokenHash,
@@ -91,6 +92,23 @@ impl Fixtures {
         Tenant {
             master: Some(master.id),
             ..self.tenant(name)
+        }
+    }
+
+    /// An application of a tenant with one origin and one return address.
+    pub fn application(&self, tenant: &Tenant, name: &str) -> Application {
+        let id = ApplicationId::generate(&self.environment);
+        let audience = format!("https://{id}.example.org");
+        let address = format!("{audience}/callback");
+        Application {
+            id,
+            tenant: tenant.id,
+            name: ApplicationName::new(name).expect("the application name is valid"),
+            origins: vec![WebOrigin::new(&audience).expect("the origin is valid")],
+            return_to: vec![ReturnAddress::new(&address).expect("the address is valid")],
+            audience: Audience::new(&audience).expect("the audience is valid"),
+            created_at: self.now(),
+            version: 1,
         }
     }
 

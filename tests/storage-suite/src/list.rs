@@ -37,6 +37,7 @@ macro_rules! for_each_case {
                 no_write_in_a_tenant_changes_another
                 another_tenant_is_not_there
                 another_tenants_users_are_not_there
+                another_tenants_applications_are_not_there
                 another_tenants_records_are_not_there
                 another_tenants_messages_are_not_there
                 another_tenants_sessions_are_not_there
@@ -98,6 +99,23 @@ macro_rules! for_each_case {
                 an_unknown_user_is_granted_nothing
                 holders_are_named_by_tenant_and_user
                 at_most_a_thousand_holders_are_named
+            }
+            applications {
+                an_application_comes_back_as_it_was_made
+                an_application_that_was_never_made_is_not_found
+                an_application_is_found_by_the_platform_too
+                a_taken_application_name_is_refused
+                a_name_is_free_in_another_tenant
+                a_taken_audience_or_application_id_is_refused_in_every_tenant
+                an_application_of_another_tenant_is_not_made
+                an_application_needs_its_tenant
+                audiences_and_origins_are_compared_byte_by_byte
+                pages_of_applications_make_up_the_whole_list
+                an_update_of_an_application_changes_everything_but_id_tenant_and_creation
+                an_update_cannot_take_another_applications_name_or_audience
+                a_stale_application_is_neither_written_nor_removed
+                an_application_is_removed_once
+                origins_follow_the_application
             }
             records {
                 a_record_comes_back_as_it_was_made
@@ -238,6 +256,7 @@ macro_rules! for_each_case {
                 one_of_many_users_gets_the_verified_address
                 one_of_many_tenants_gets_the_name
                 one_of_many_records_gets_the_key
+                one_of_many_applications_gets_the_audience
                 a_record_is_used_up_by_one_of_many
                 a_record_is_changed_by_one_of_many
                 a_message_is_claimed_by_one_of_many

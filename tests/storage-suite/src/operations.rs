@@ -3,7 +3,7 @@
 
 use gatelodge_core::{
     Result,
-    model::{AuditEvent, AuditFilter, Grant, NameKey, Tenant, TenantSettings, User},
+    model::{Application, AuditEvent, AuditFilter, Grant, NameKey, Tenant, TenantSettings, User},
     storage::{
         Change, Changed, LimitState, OutboxEntry, Page, Record, Row, RowKey, RowKind, Scope,
         SessionFilter, SessionTouch, StoredFlow,
@@ -93,6 +93,7 @@ pub(crate) fn all() -> Vec<Operation> {
     [
         tenants(),
         users(),
+        applications(),
         records(),
         outbox(),
         flows(),
@@ -152,6 +153,30 @@ fn users() -> Vec<Operation> {
             u.users().set_grant(t.user.id, Grant::TenantAdministrator, false)
         };
         Any Reads "users.holders" |u, _t| u.users().holders(Grant::TenantAdministrator);
+    }
+}
+
+fn applications() -> Vec<Operation> {
+    operations! {
+        Tenant Writes "applications.create" |u, t| u.applications().create(&t.new.application);
+        Any Reads "applications.by_id" |u, t| u.applications().by_id(t.application.id);
+        Any Reads "applications.by_audience" |u, t| {
+            u.applications().by_audience(&t.application.audience)
+        };
+        Tenant Reads "applications.by_name" |u, t| async {
+            u.applications().by_name(&t.application.name.key()).await
+        };
+        Any Reads "applications.has_origin" |u, _t| {
+            u.applications().has_origin("https://app.example.org")
+        };
+        Tenant Reads "applications.list" |u, _t| u.applications().list(Page::first(9));
+        Tenant Writes "applications.update" |u, t| async {
+            let origins = Vec::new();
+            u.applications().update(&Application { origins, ..t.application.clone() }).await
+        };
+        Tenant Writes "applications.delete" |u, t| {
+            u.applications().delete(t.application.id, t.application.version)
+        };
     }
 }
 
@@ -256,6 +281,9 @@ fn archive() -> Vec<Operation> {
         Tenant Writes "archive.put of users" |u, t| async {
             u.archive().put(&[Row::User(t.new.user.clone())]).await
         };
+        Tenant Writes "archive.put of applications" |u, t| async {
+            u.archive().put(&[Row::Application(t.new.application.clone())]).await
+        };
         Tenant Writes "archive.put of sessions" |u, t| async {
             u.archive().put(&[Row::Session(t.new.session.clone())]).await
         };
@@ -275,6 +303,10 @@ fn archive() -> Vec<Operation> {
         };
         Tenant Writes "archive.remove of users" |u, t| async {
             u.archive().remove(RowKind::User, &[RowKey::Id(t.user.id.as_uuid())]).await
+        };
+        Tenant Writes "archive.remove of applications" |u, t| async {
+            let key = RowKey::Id(t.application.id.as_uuid());
+            u.archive().remove(RowKind::Application, &[key]).await
         };
         Tenant Writes "archive.remove of settings" |u, _t| async {
             u.archive().remove(RowKind::Settings, &[RowKey::Only]).await

@@ -3,8 +3,9 @@
 use gatelodge_core::{
     environment::whole_milliseconds,
     model::{
-        Actor, AtLimit, AuditEvent, ClientFacts, EndReason, FieldChange, Grant, Lock, MustChange,
-        Outcome, Session, SessionEnd, Tenant, TenantSettings, User, UserStatus,
+        Actor, Application, AtLimit, AuditEvent, ClientFacts, EndReason, FieldChange, Grant, Lock,
+        MustChange, Outcome, ReturnAddress, Session, SessionEnd, Tenant, TenantSettings, User,
+        UserStatus, WebOrigin,
     },
     provider::MessageChannel,
     storage::{LimitState, OutboxEntry, Record, Row, RowKey, RowKind, Scope, StoredFlow},
@@ -75,6 +76,11 @@ impl Stock {
             (Scope::Platform, RowKind::Flow, flows(make)),
             (Scope::Platform, RowKind::Event, events(make, None, &ada)),
             (inside, RowKind::Settings, vec![settings()]),
+            (
+                inside,
+                RowKind::Application,
+                applications(make, tenant, label),
+            ),
             (inside, RowKind::Record, records(make, &ada)),
             (inside, RowKind::Message, messages(make, tenant, &ada)),
             (
@@ -213,6 +219,29 @@ fn users(make: &Fixtures, label: &str) -> (User, User) {
         )
     };
     (ada, make.user(&format!("{label} bob")))
+}
+
+fn applications(make: &Fixtures, tenant: &Tenant, label: &str) -> Vec<Row> {
+    let origin = |number| format!("https://{label}-{number}.example.org");
+    let origins = (0..Application::MOST).map(origin);
+    let addresses = (0..Application::MOST).map(|number| format!("{}/?a=%22", origin(number)));
+    let full = Application {
+        origins: origins
+            .filter_map(|text| WebOrigin::new(&text).ok())
+            .collect(),
+        return_to: addresses
+            .filter_map(|text| ReturnAddress::new(&text).ok())
+            .collect(),
+        created_at: odd(-62_135_596_799_999),
+        version: 9_007_199_254_740_993,
+        ..make.application(tenant, &format!("{label} Läden \u{1f6d2}"))
+    };
+    let bare = Application {
+        origins: Vec::new(),
+        return_to: Vec::new(),
+        ..make.application(tenant, &format!("{label} bare"))
+    };
+    vec![Row::Application(full), Row::Application(bare)]
 }
 
 fn records(make: &Fixtures, ada: &User) -> Vec<Row> {

@@ -3,8 +3,8 @@
 use gatelodge_core::{
     Result,
     model::{
-        AuditEvent, AuditFilter, EndReason, Grant, NameKey, ProviderId, Session, SessionEnd,
-        Tenant, TenantId, TenantSettings, User, UserId,
+        Application, AuditEvent, AuditFilter, EndReason, Grant, NameKey, ProviderId, Session,
+        SessionEnd, Tenant, TenantId, TenantSettings, User, UserId,
     },
     secret::TokenHash,
     storage::{
@@ -29,6 +29,8 @@ pub(crate) struct Twins {
     pub(crate) other: Tenant,
     /// In both.
     pub(crate) user: User,
+    pub(crate) application: Application,
+    pub(crate) other_application: Application,
     pub(crate) record: Record,
     pub(crate) expired: Record,
     pub(crate) message: OutboxEntry,
@@ -41,6 +43,7 @@ pub(crate) struct Twins {
     pub(crate) event: AuditEvent,
     /// In `other` only.
     pub(crate) foreign_user: User,
+    pub(crate) foreign_application: Application,
     pub(crate) foreign_record: Record,
     pub(crate) foreign_message: OutboxEntry,
     pub(crate) foreign_session: Session,
@@ -58,6 +61,7 @@ pub(crate) struct Twins {
 pub(crate) struct New {
     pub(crate) tenant: Tenant,
     pub(crate) user: User,
+    pub(crate) application: Application,
     pub(crate) record: Record,
     pub(crate) message: OutboxEntry,
     pub(crate) session: Session,
@@ -83,6 +87,7 @@ struct Inside {
     users: Vec<User>,
     grants: Vec<Vec<Grant>>,
     holders: Vec<(TenantId, UserId)>,
+    applications: Vec<Application>,
     records: Vec<Option<Record>>,
     messages: Vec<Row>,
     sessions: Vec<Session>,
@@ -95,6 +100,7 @@ struct Outside {
     tenants: Vec<Option<Tenant>>,
     settings: Vec<(TenantSettings, i64)>,
     candidates: Vec<(TenantId, UserId)>,
+    applications: Vec<Option<Application>>,
     sessions: Vec<Option<Session>>,
     events: Vec<AuditEvent>,
     flows: Vec<Option<StoredFlow>>,
@@ -112,11 +118,11 @@ impl Picture {
     /// What differs from another picture, by name.
     pub(crate) fn changed_since(&self, before: &Self) -> Vec<&'static str> {
         let inside = differences!("one: ", self.one, before.one,
-            tenants settings users grants holders records messages sessions events);
+            tenants settings users grants holders applications records messages sessions events);
         let other = differences!("other: ", self.other, before.other,
-            tenants settings users grants holders records messages sessions events);
+            tenants settings users grants holders applications records messages sessions events);
         let outside = differences!("platform: ", self.outside, before.outside,
-            tenants settings candidates sessions events flows limits values);
+            tenants settings candidates applications sessions events flows limits values);
         inside
             .into_iter()
             .chain(other)
@@ -165,6 +171,7 @@ impl Twins {
         let new = New {
             tenant: make.tenant(&format!("{label} new")),
             user: make.user(&format!("{label} new")),
+            application: make.application(&one, &format!("{label} new")),
             record: record(&user),
             message: make.message(&one, &user),
             session: make.session(&one, &user),
@@ -175,6 +182,9 @@ impl Twins {
         };
         Self {
             now: make.now(),
+            application: make.application(&one, label),
+            other_application: make.application(&other, label),
+            foreign_application: make.application(&other, &format!("{label} foreign")),
             record: record(&user),
             expired: Record {
                 expires_at: expired_at,
@@ -216,6 +226,12 @@ impl Twins {
         u.users()
             .set_grant(self.user.id, Grant::TenantAdministrator, true)
             .await?;
+        let application = if is_other {
+            &self.other_application
+        } else {
+            &self.application
+        };
+        u.applications().create(application).await?;
         u.records().create(&self.record).await?;
         u.records().create(&self.expired).await?;
         for message in [&self.message, &self.expired_message] {
@@ -240,6 +256,7 @@ impl Twins {
             u.users()
                 .set_grant(self.foreign_user.id, Grant::TenantAdministrator, true)
                 .await?;
+            u.applications().create(&self.foreign_application).await?;
             u.records().create(&self.foreign_record).await?;
             u.outbox().add(&self.foreign_message).await?;
             u.sessions().create(&self.foreign_session).await
@@ -327,6 +344,7 @@ impl Twins {
             users: u.users().list(None, Page::first(9)).await?,
             grants,
             holders: u.users().holders(Grant::TenantAdministrator).await?,
+            applications: u.applications().list(Page::first(9)).await?,
             records,
             messages: u.archive().rows(RowKind::Message, None, 9).await?,
             sessions: u
@@ -346,6 +364,7 @@ impl Twins {
                 .await?,
             tenants: vec![u.tenants().by_name(&self.new.tenant.name.key()).await?],
             settings: Vec::new(),
+            applications: Vec::new(),
             sessions: Vec::new(),
             flows: Vec::new(),
             limits: Vec::new(),
@@ -356,6 +375,16 @@ impl Twins {
             outside
                 .settings
                 .push(u.tenants().settings(tenant.id).await?);
+        }
+        for application in [
+            &self.application,
+            &self.other_application,
+            &self.foreign_application,
+            &self.new.application,
+        ] {
+            outside
+                .applications
+                .push(u.applications().by_id(application.id).await?);
         }
         for session in [
             &self.session,

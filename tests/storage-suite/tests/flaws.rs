@@ -58,6 +58,8 @@ fn every_defect_is_found() {
 
 flaws! {
     leaks_tenants LeaksTenants [
+        "applications::an_application_of_another_tenant_is_not_made",
+        "isolation::another_tenants_applications_are_not_there",
         "holds::a_held_tenant_is_there_for_every_unit_that_reaches_it",
         "isolation::a_unit_that_entered_a_tenant_reaches_that_one_only",
         "isolation::no_write_in_a_tenant_changes_another",
@@ -72,6 +74,7 @@ flaws! {
         "isolation::another_tenants_messages_are_not_there",
     ]
     mixes_tenants MixesTenants [
+        "applications::origins_follow_the_application",
         "isolation::a_unit_that_entered_a_tenant_reaches_that_one_only",
         "isolation::no_write_in_a_tenant_changes_another",
         "isolation::another_tenant_is_not_there",
@@ -86,8 +89,18 @@ flaws! {
         "isolation::another_tenants_messages_are_not_there",
     ]
     shares_names SharesNames [
+        "applications::a_name_is_free_in_another_tenant",
         "users::the_same_verified_address_is_free_in_another_tenant",
         "records::a_taken_record_key_is_refused",
+    ]
+    shares_audiences SharesAudiences [
+        "applications::a_taken_audience_or_application_id_is_refused_in_every_tenant",
+    ]
+    folds_audiences FoldsAudiences [
+        "applications::audiences_and_origins_are_compared_byte_by_byte",
+    ]
+    hides_applications HidesApplications [
+        "applications::an_application_is_found_by_the_platform_too",
     ]
     ignores_scope IgnoresScope [
         "isolation::platform_methods_are_refused_in_a_tenant_unit",
@@ -103,6 +116,7 @@ flaws! {
         "archive::a_snapshot_only_reads",
     ]
     ignores_versions IgnoresVersions [
+        "applications::a_stale_application_is_neither_written_nor_removed",
         "tenants::a_stale_tenant_is_not_written",
         "tenants::tenant_settings_come_back_as_they_were_stored",
         "tenants::settings_that_were_never_stored_have_no_other_version",
@@ -179,6 +193,7 @@ flaws! {
         "names::a_search_among_tenants_takes_every_character_literally",
     ]
     repeats_rows RepeatsRows [
+        "applications::pages_of_applications_make_up_the_whole_list",
         "tenants::pages_of_tenants_make_up_the_whole_list",
         "tenants::a_page_stays_where_it_is_while_tenants_are_made",
         "users::pages_of_users_make_up_the_whole_list",
@@ -217,6 +232,7 @@ flaws! {
         "audit::events_are_filtered_by_action_object_and_time",
     ]
     ignores_references IgnoresReferences [
+        "applications::an_application_needs_its_tenant",
         "tenants::a_master_that_is_not_there_is_not_found",
         "records::a_record_of_an_unknown_user_is_not_found",
         "archive_writes::a_broken_reference_is_not_put",
@@ -299,12 +315,14 @@ flaws! {
         "archive_writes::a_tenant_with_sub_tenants_is_not_removed",
     ]
     changes_fixed_fields ChangesFixedFields [
+        "applications::an_update_of_an_application_changes_everything_but_id_tenant_and_creation",
         "tenants::an_update_changes_name_display_name_and_lock_only",
         "users::an_update_changes_everything_but_id_and_creation",
         "records::an_update_changes_key_label_expiry_and_bytes_only",
         "outbox::a_postponed_message_changes_nothing_but_its_time",
     ]
     keeps_seconds KeepsSeconds [
+        "applications::an_application_comes_back_as_it_was_made",
         "tenants::a_tenant_comes_back_as_it_was_made",
         "users::a_user_comes_back_as_it_was_made",
         "records::a_record_is_found_by_its_key",
@@ -336,6 +354,9 @@ flaws! {
         "closing::closing_twice_is_no_different",
     ]
     accepts_duplicates AcceptsDuplicates [
+        "applications::a_taken_application_name_is_refused",
+        "applications::an_update_cannot_take_another_applications_name_or_audience",
+        "races::one_of_many_applications_gets_the_audience",
         "records::a_taken_record_id_is_refused",
         "flows::a_taken_flow_handle_is_refused",
         "sessions::a_taken_token_or_session_id_is_refused",
@@ -366,6 +387,7 @@ flaws! {
         "tenants::an_anchor_is_there_for_every_unit_that_reaches_it",
     ]
     deletes_nothing DeletesNothing [
+        "applications::an_application_is_removed_once",
         "deletion::a_deleted_sub_tenant_is_no_descendant_any_more",
         "deletion::a_user_made_again_under_the_name_inherits_nothing",
         "deletion::a_second_deletion_finds_nothing",
@@ -410,6 +432,7 @@ flaws! {
         "units::a_cancelled_wait_for_a_unit_holds_nobody_up",
     ]
     ignores_missing IgnoresMissing [
+        "applications::an_application_that_was_never_made_is_not_found",
         "users::a_user_that_was_never_made_is_not_found",
         "records::a_record_is_removed_once",
         "flows::a_flow_that_was_never_made_is_not_found",

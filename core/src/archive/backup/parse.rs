@@ -256,6 +256,7 @@ impl Parser {
                     && own.is_none_or(|own| own.id == tenant.id && own.name == tenant.name)
                     && (!is_whole || tenant.master.is_none_or(is_master_there))
             }
+            Row::Application(application) => Some(application.tenant) == inside && is_tenant_there,
             Row::Settings { .. } | Row::User(_) => is_tenant_there,
             Row::Grant { user, .. } => self.users.contains(user),
             Row::Record(record) => {

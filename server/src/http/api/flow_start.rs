@@ -5,11 +5,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use gatelodge_core::{
+    Error,
     engine::{Progress, ResumeDevice, Resumed, StartFlow, Transport},
     model::ProviderId,
     provider::Intent,
     secret::Secret,
-    service::TenantRef,
+    service::{ApplicationRef, TenantRef},
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -35,10 +36,11 @@ pub struct StartFlowRequest {
     tenant: Option<String>,
     /// How the session is handed over.
     transport: TransportJson,
-    /// The application that asks; it must be registered.
+    /// The registered application that asks, by id or audience. Without a tenant, it is that of the application.
     #[serde(default)]
     application: Option<String>,
-    /// Where the browser goes in the end: a path of this server.
+    /// Where the browser goes in the end: a path of this server, or one of the application's return addresses, exactly
+    /// as it is registered.
     #[serde(default)]
     return_to: Option<String>,
     /// What it is for; a sign-in if absent.
@@ -139,17 +141,13 @@ pub async fn start_flow(
             )));
         }
     };
-    if let Some(application) = &request.application {
-        return Err(Problem::new(Code::InvalidRequest).detail(format!(
-            "there is no registered application `{application}`"
-        )));
-    }
     if request.device_token.is_some() {
         return resume_device(&app, &requester, request).await;
     }
     let start = StartFlow {
         intent: request.intent.map_or(Intent::SignIn, Intent::from),
         tenant: request.tenant.as_deref().map(TenantRef::parse),
+        application: application(request.application.as_deref())?,
         return_to: request.return_to,
         two_factors: two_factors(request.acr.as_deref())?,
         session: requester.session.clone(),
@@ -206,6 +204,7 @@ async fn resume_device(
         token,
         tenant,
         transport: Transport::Token,
+        application: application(request.application.as_deref())?,
         return_to: request.return_to,
         lane: None,
     };
@@ -227,6 +226,19 @@ async fn resume_device(
     };
     let body = Json(body.keeping(Some(&kept)));
     Ok((StatusCode::CREATED, body).into_response())
+}
+
+/// The application that a request names.
+///
+/// # Errors
+/// [`Code::ValidationFailed`] for what can be no id and no audience.
+pub(crate) fn application(named: Option<&str>) -> Result<Option<ApplicationRef>, Problem> {
+    let parse = |text| {
+        ApplicationRef::parse(text).ok_or_else(|| {
+            Error::invalid("application", "there is no such registered application").into()
+        })
+    };
+    named.map(parse).transpose()
 }
 
 fn two_factors(acr: Option<&str>) -> Result<bool, Problem> {

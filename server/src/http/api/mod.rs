@@ -4,12 +4,18 @@
 pub(crate) mod account_devices;
 mod account_sessions;
 mod account_sessions_end;
+mod application_create;
+mod application_delete;
+mod application_list;
+mod application_read;
+mod application_update;
 mod audit_events;
 mod flow_answer;
 mod flow_cancel;
 mod flow_read;
 mod flow_schema;
 mod flow_start;
+mod keys;
 mod session_end;
 mod session_read;
 mod setup;
@@ -22,6 +28,7 @@ mod tenant_rules;
 mod tenant_sessions;
 mod tenant_settings;
 mod tenant_update;
+mod token;
 pub mod types;
 mod user_create;
 mod user_delete;
@@ -36,7 +43,10 @@ mod user_read;
 mod user_sessions;
 mod user_update;
 
-use gatelodge_core::{model::Tenant, model::UserId, service::TenantRef};
+use gatelodge_core::{
+    model::{ApplicationId, Tenant, UserId},
+    service::TenantRef,
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -87,6 +97,17 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(tenant_sessions::list_sessions))
         .routes(routes!(tenant_sessions::end_session_of_tenant))
         .routes(routes!(audit_events::list_audit_events))
+        .routes(routes!(
+            application_list::list_applications,
+            application_create::create_application
+        ))
+        .routes(routes!(
+            application_read::read_application,
+            application_update::update_application,
+            application_delete::delete_application
+        ))
+        .routes(routes!(token::create_token))
+        .routes(routes!(keys::read_keys))
         .routes(routes!(user_list::list_users, user_create::create_user))
         .routes(routes!(
             user_read::read_user,
@@ -124,4 +145,10 @@ pub(crate) async fn tenant(
 pub(crate) fn user_id(text: &str) -> Result<UserId, Problem> {
     text.parse()
         .map_err(|_| Problem::new(Code::NotFound).detail("there is no such user"))
+}
+
+/// The same for an application.
+pub(crate) fn application_id(text: &str) -> Result<ApplicationId, Problem> {
+    text.parse()
+        .map_err(|_| Problem::new(Code::NotFound).detail("there is no such application"))
 }

@@ -86,6 +86,7 @@ pub async fn read_session(
     Parameters(asked): Parameters<Asked>,
 ) -> Result<Response, Problem> {
     let checked = requester.signed_in()?;
+    ensure_own_application(&app, &requester, checked).await?;
     let permissions = asked
         .permissions
         .map(|names| permissions(&app, &requester, checked, &names))
@@ -112,6 +113,24 @@ pub async fn read_session(
         permissions,
     };
     Ok(Json(answer).into_response())
+}
+
+/// Whether a page of another origin that came with the person's cookies is one of
+/// an application of the person's tenant.
+async fn ensure_own_application(
+    app: &App,
+    requester: &Requester,
+    checked: &CheckedSession,
+) -> Result<(), Problem> {
+    let Some(foreign) = requester.foreign.as_ref().filter(|page| page.with_cookies) else {
+        return Ok(());
+    };
+    let applications = app.platform().applications();
+    let tenant = Some(checked.tenant.id);
+    if applications.has_origin(tenant, &foreign.origin).await? {
+        return Ok(());
+    }
+    Err(Problem::new(Code::OriginNotAllowed))
 }
 
 /// What is held of `names`, on what is one's own.

@@ -2,7 +2,10 @@
 
 use gatelodge_core::{
     CheckedSession, Error,
-    model::{Actor, AuditEvent, Grant, Session, SessionEnd, Tenant, TenantId, User, UserStatus},
+    model::{
+        Actor, Application, AuditEvent, Grant, Session, SessionEnd, Tenant, TenantId, User,
+        UserStatus,
+    },
     provider::LinkPurpose,
     service::NewLock,
 };
@@ -130,6 +133,44 @@ impl UserJson {
     pub fn with_grants(mut self, grants: &[Grant]) -> Self {
         self.grants = Some(grants.iter().copied().map(GrantJson::from).collect());
         self
+    }
+}
+
+/// A registered application.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApplicationJson {
+    /// Its id, which never changes: the `client_id` of its access tokens.
+    pub id: Uuid,
+    /// The id of the tenant whose users it serves.
+    pub tenant: Uuid,
+    /// Its name, unique in the tenant.
+    pub name: String,
+    /// Whom its access tokens are meant for, unique on the platform.
+    pub audience: String,
+    /// From which pages it may call in a browser.
+    pub origins: Vec<String>,
+    /// Where a browser may be sent back to after a sign-in.
+    pub return_to: Vec<String>,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// Its version, as in `ETag`.
+    pub version: i64,
+}
+
+impl From<&Application> for ApplicationJson {
+    fn from(application: &Application) -> Self {
+        let origins = application.origins.iter();
+        let addresses = application.return_to.iter();
+        Self {
+            id: application.id.as_uuid(),
+            tenant: application.tenant.as_uuid(),
+            name: application.name.to_string(),
+            audience: application.audience.to_string(),
+            origins: origins.map(ToString::to_string).collect(),
+            return_to: addresses.map(ToString::to_string).collect(),
+            created_at: application.created_at,
+            version: application.version,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use gatelodge_core::{
     Error, ErrorKind,
     engine::{
         Completed, FlowHandle, FlowState, FlowView, Progress, Reply, ReplyAnswer, StartFlow,
-        StepBody, Transport, local_path,
+        StepBody, Transport,
     },
     environment::later,
     model::ProviderId,
@@ -22,6 +22,7 @@ use gatelodge_core::{
 };
 
 use super::{
+    destination::Destination,
     problem::PageProblem,
     remember::{self, Remembered},
     stay,
@@ -167,19 +168,23 @@ async fn show(visit: Visit, gate: Gate, intent: Intent) -> Answer {
     if let Some(flow) = visit.query.filled("flow") {
         return resume(&visit, gate, flow).await;
     }
-    let return_to = visit.query.filled("return_to");
+    let destination = Destination::read(&visit).await?;
+    if let Some(there) = destination.in_its_tenant(&visit, gate).await? {
+        return Ok(there);
+    }
     if visit.requester.session.is_some() && visit.query.text("again") != Some("1") {
-        let wished = return_to.and_then(|path| local_path(path).ok());
+        let wished = destination.address();
         return Ok(see_other(&wished.unwrap_or_else(|| visit.at("/account"))));
     }
     let tenant = sign_in_tenant(&visit);
     let mut forgotten = visit.cookies.jar();
     if gate == Gate::SignIn
-        && let Some(response) = stay::resume(&visit, tenant.as_ref(), &mut forgotten).await?
+        && let Some(response) =
+            stay::resume(&visit, tenant.as_ref(), &destination, &mut forgotten).await?
     {
         return Ok(response);
     }
-    let mut response = first_step(&visit, gate, intent, tenant).await?;
+    let mut response = first_step(&visit, gate, intent, tenant, destination).await?;
     forgotten.onto(response.headers_mut());
     Ok(response)
 }
@@ -191,17 +196,16 @@ async fn first_step(
     gate: Gate,
     intent: Intent,
     tenant: Option<TenantRef>,
+    destination: Destination,
 ) -> Answer {
-    if let Some(view) = untouched(visit, gate, tenant.as_ref()).await? {
+    if let Some(view) = untouched(visit, gate, tenant.as_ref(), &destination).await? {
         return steps::page(visit, gate, &view, &Again::default()).await;
     }
-    let return_to = visit.query.filled("return_to");
-    let start = StartFlow {
+    let start = destination.of(StartFlow {
         intent,
         tenant,
-        return_to: return_to.map(str::to_owned),
         ..StartFlow::sign_in(Transport::Cookie)
-    };
+    });
     let (view, jar) = begin(visit, start).await?;
     let mut response = steps::page(visit, gate, &view, &Again::default()).await?;
     jar.onto(response.headers_mut());
@@ -235,6 +239,7 @@ async fn untouched(
     visit: &Visit,
     gate: Gate,
     tenant: Option<&TenantRef>,
+    destination: &Destination,
 ) -> Result<Option<FlowView>, PageProblem> {
     let Some(newest) = visit.cookies.flows().max() else {
         return Ok(None);
@@ -247,11 +252,9 @@ async fn untouched(
         None => None,
         Some(tenant) => visit.platform().tenants().find(tenant).await?,
     };
-    let return_to = visit.query.filled("return_to");
     let same = Gate::of(view.intent) == gate
         && view.tenant.as_deref() == named.as_ref().map(|tenant| tenant.name.as_str())
-        && view.return_to == return_to.and_then(|path| local_path(path).ok())
-        && return_to.is_some() == view.return_to.is_some()
+        && destination.is_that_of(&view)
         && later(visit.platform().now(), LONG_ENOUGH) < view.expires_at
         && asks_who(&view);
     Ok(Some(view).filter(|_| same))

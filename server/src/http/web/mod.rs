@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `home`, `assets` | the start, style sheets and pictures |
 //! | `setup` | the first administrator |
-//! | `gate`, `steps`, `remember` | signing in, signing up, changing credentials: one step each |
+//! | `gate`, `steps`, `destination`, `remember` | signing in, signing up, changing credentials: one step each |
 //! | `stay` | coming back without being asked |
 //! | `link` | links from mails |
 //! | `sign_out` | leaving |
@@ -22,6 +22,7 @@
 mod account;
 mod assets;
 mod console;
+mod destination;
 mod forms;
 mod frame;
 mod gate;

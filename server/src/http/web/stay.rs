@@ -4,12 +4,13 @@
 use axum::response::Response;
 use gatelodge_core::{
     ErrorKind,
-    engine::{Progress, ResumeDevice, Resumed, Transport, local_path},
+    engine::{Progress, ResumeDevice, Resumed, Transport},
     model::TenantId,
     service::TenantRef,
 };
 
 use super::{
+    destination::Destination,
     gate::{Gate, step_address},
     problem::PageProblem,
     visit::{Visit, see_other},
@@ -24,6 +25,7 @@ use crate::http::{
 pub(super) async fn resume(
     visit: &Visit,
     tenant: Option<&TenantRef>,
+    destination: &Destination,
     forgotten: &mut Jar,
 ) -> Result<Option<Response>, PageProblem> {
     let asks_for_the_form = ["flow", "again", "notice"]
@@ -42,12 +44,12 @@ pub(super) async fn resume(
     let Some((name, token)) = visit.cookies.stay(tenant.map(tag).as_deref()) else {
         return Ok(None);
     };
-    let return_to = visit.query.filled("return_to");
     let resume = ResumeDevice {
         token: token.clone(),
         tenant,
         transport: Transport::Cookie,
-        return_to: return_to.and_then(|path| local_path(path).ok()),
+        application: destination.application(),
+        return_to: destination.address(),
         lane: visit.cookies.value(DEVICE).cloned(),
     };
     let engine = visit.platform().sign_in();

@@ -11,6 +11,7 @@ use gatelodge_core::{
 };
 
 use super::{
+    destination::let_forms_lead_to,
     frame::Nav,
     gate::{GO, Gate, NAME_FIELD, asks_who},
     problem::PageProblem,
@@ -86,7 +87,9 @@ pub(super) async fn page(visit: &Visit, gate: Gate, flow: &FlowView, again: &Aga
     sheet.fill(&mut view)?;
     sheet.errors(&mut view);
     view.links = sheet.links().await?;
-    visit.page(again.status, &view)
+    let mut response = visit.page(again.status, &view)?;
+    let_forms_lead_to(flow.return_to.as_deref(), response.headers_mut());
+    Ok(response)
 }
 
 fn remembered(visit: &Visit, gate: Gate, flow: &FlowView) -> Option<Remembered> {
@@ -352,6 +355,9 @@ impl Sheet<'_> {
     async fn links(&self) -> Result<Vec<Link>, PageProblem> {
         let link = |path: &str, key: &str| {
             let mut href = self.visit.at(path);
+            if let Some(application) = &self.flow.application {
+                href = with_parameter(&href, "application", &application.to_string());
+            }
             if let Some(return_to) = &self.flow.return_to {
                 href = with_parameter(&href, "return_to", return_to);
             }

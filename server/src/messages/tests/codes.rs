@@ -127,6 +127,7 @@ impl Town {
             limits: config.limit_policy(),
             messages: messages(&self.loaded, &policy, &PageOptions::default()).unwrap(),
             origin: policy.links_base().parse().unwrap(),
+            key_policy: gatelodge_core::tokens::KeyPolicy::default(),
             session_memory: 10,
         };
         let platform = Platform::open(parts).await.unwrap();

@@ -138,6 +138,7 @@ impl Place {
             messages,
             origin: ORIGIN.parse().unwrap(),
             session_memory: 10,
+            key_policy: gatelodge_core::tokens::KeyPolicy::default(),
         };
         Platform::open(parts).await.unwrap()
     }

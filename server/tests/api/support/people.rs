@@ -3,9 +3,12 @@ use std::collections::BTreeMap;
 use gatelodge_core::{
     access::Caller,
     engine::{Progress, Reply, ReplyAnswer, StartFlow, Transport},
-    model::{ClientFacts, Email, Grant, TenantId, TenantName, TenantSettings, UserId, UserName},
+    model::{
+        Application, ApplicationName, Audience, ClientFacts, Email, Grant, ReturnAddress, TenantId,
+        TenantName, TenantSettings, UserId, UserName, WebOrigin,
+    },
     secret::Secret,
-    service::{InitialCredential, NewLock, NewTenant, NewUser},
+    service::{InitialCredential, NewApplication, NewLock, NewTenant, NewUser},
 };
 use serde_json::{Value, json};
 
@@ -112,6 +115,21 @@ impl World {
             id: made.unwrap().0.id,
             name: name.to_owned(),
         }
+    }
+
+    /// An application whose audience is its name, where that can be one.
+    pub(crate) async fn application(&self, tenant: TenantId, name: &str) -> Application {
+        let name = name.replace(' ', "-");
+        let short: String = name.chars().take(50).collect();
+        let new = NewApplication {
+            name: ApplicationName::new(&short).unwrap(),
+            audience: Audience::new(&name).unwrap(),
+            origins: vec![WebOrigin::new("https://app.example.org").unwrap()],
+            return_to: vec![ReturnAddress::new("https://app.example.org/back").unwrap()],
+        };
+        let applications = self.platform.applications();
+        let operator = Caller::operator();
+        applications.create(&operator, tenant, new).await.unwrap()
     }
 
     pub(crate) async fn grant(&self, person: &Person, grant: Grant) {

@@ -295,6 +295,7 @@ async fn open(
         messages,
         origin: origin.parse().unwrap(),
         session_memory: 1_000,
+        key_policy: plan.config.key_policy(),
     };
     Platform::open(parts).await.unwrap()
 }

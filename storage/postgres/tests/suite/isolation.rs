@@ -12,10 +12,12 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use crate::place::Place;
 
 /// The tables with tenants' rows, and the column that says whose each is.
-const TABLES: [(&str, &str); 9] = [
+const TABLES: [(&str, &str); 11] = [
     ("tenants", "id"),
     ("tenant_ancestors", "tenant"),
     ("tenant_settings", "tenant"),
+    ("applications", "tenant"),
+    ("application_origins", "tenant"),
     ("users", "tenant"),
     ("user_grants", "tenant"),
     ("records", "tenant"),
@@ -36,6 +38,8 @@ async fn two_tenants(storage: &PostgresStorage) -> [Tenant; 2] {
         unit.users().create(&user).await.unwrap();
         let grant = Grant::TenantAdministrator;
         unit.users().set_grant(user.id, grant, true).await.unwrap();
+        let application = make.application(tenant, "shop");
+        unit.applications().create(&application).await.unwrap();
         let provider = provider("password");
         let record = make.record(&provider, Some(user.id));
         unit.records().create(&record).await.unwrap();
@@ -148,6 +152,8 @@ async fn raw_sql_in_a_tenants_scope_reads_and_changes_nothing_of_another() {
          VALUES ('{}', gen_random_uuid(), now(), '{\"kind\":\"system\"}', 'x', 'x', 'success', '[]', '{}')",
         "INSERT INTO outbox SELECT '{}', gen_random_uuid(), \"user\", channel, made_at, due_at, expires_at, 0, 1, sealed \
          FROM outbox",
+        "INSERT INTO applications SELECT '{}', gen_random_uuid(), 'x', 'x', 'x', '[]', '[]', now(), 1",
+        "INSERT INTO application_origins SELECT '{}', id, 'https://evil.example' FROM applications",
         "INSERT INTO changes (at, tenant, what) VALUES (now(), '{}', 'tenant')",
         "INSERT INTO tenant_settings VALUES ('{}', '{}', 1) ON CONFLICT (tenant) DO UPDATE SET version = 9",
     ] {
@@ -232,6 +238,12 @@ async fn the_platforms_role_reaches_its_named_tables_only() {
          FROM outbox",
         "UPDATE outbox SET \"user\" = gen_random_uuid()",
         "UPDATE outbox SET sealed = sealed",
+        "INSERT INTO applications SELECT tenant, gen_random_uuid(), 'x', 'x', 'x', '[]', '[]', now(), 1 FROM applications",
+        "UPDATE applications SET return_to = '[]'",
+        "DELETE FROM applications",
+        "INSERT INTO application_origins SELECT tenant, application, 'https://evil.example' FROM application_origins",
+        "UPDATE application_origins SET origin = 'https://evil.example'",
+        "DELETE FROM application_origins",
         "DELETE FROM sessions",
         "UPDATE sessions SET \"user\" = gen_random_uuid()",
         "UPDATE sessions SET token_hash = token_hash",
@@ -251,6 +263,7 @@ async fn the_platforms_role_reaches_its_named_tables_only() {
             .await,
         2
     );
+    assert_eq!(raw.number("SELECT count(*) FROM applications").await, 2);
     let found = format!("SELECT count(*) FROM sessions WHERE tenant = '{}'", one.id);
     assert_eq!(raw.number(&found).await, 1);
 }
@@ -267,6 +280,10 @@ async fn rows_cannot_refer_across_tenants() {
         format!(
             "UPDATE gatelodge.records SET \"user\" = (SELECT id FROM gatelodge.users WHERE tenant = '{}') WHERE tenant = '{}'",
             other.id, one.id
+        ),
+        format!(
+            "UPDATE gatelodge.application_origins SET tenant = '{}' WHERE tenant = '{}'",
+            one.id, other.id
         ),
     ] {
         let refused = place.0.try_sql(&insert).unwrap_err();

@@ -44,7 +44,7 @@ async fn several_nodes_that_open_a_new_database_at_once_all_succeed() {
     let rows = place
         .0
         .sql("SELECT count(*) FROM gatelodge.schema_migrations");
-    assert_eq!(rows, "2");
+    assert_eq!(rows, "3");
 }
 
 #[tokio::test]
@@ -494,11 +494,14 @@ async fn a_database_of_the_first_schema_is_migrated_and_keeps_its_rows() {
     let first = "SELECT min_binary = '0.1.0' FROM gatelodge.schema_info";
     assert_eq!(place.0.sql(first), "t");
     place.0.sql(
-        "DROP TABLE gatelodge.outbox; DELETE FROM gatelodge.schema_migrations WHERE version > 1",
+        "DROP TABLE gatelodge.application_origins, gatelodge.applications, gatelodge.outbox; \
+         DELETE FROM gatelodge.schema_migrations WHERE version > 1",
     );
     let new = works(two).await;
     assert!(has(&new, "kept").await.unwrap());
     assert_eq!(place.0.sql("SELECT count(*) FROM gatelodge.outbox"), "0");
+    let applications = "SELECT count(*) FROM gatelodge.applications";
+    assert_eq!(place.0.sql(applications), "0");
     assert_eq!(place.0.sql(first), "t", "old servers go on");
     put(&old, "later").await.unwrap();
     assert!(has(&new, "later").await.unwrap());

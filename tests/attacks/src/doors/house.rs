@@ -136,6 +136,7 @@ async fn build() -> Result<(Router, String)> {
         messages: Messages::none(),
         origin: policy.links_base().parse().expect("an address"),
         session_memory: 1_000,
+        key_policy: gatelodge_core::tokens::KeyPolicy::default(),
     })
     .await?;
     let token = populate(&platform).await?;

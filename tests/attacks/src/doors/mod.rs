@@ -9,10 +9,12 @@
 mod files;
 mod house;
 mod texts;
+mod third_parties;
 mod web;
 
 pub use files::{backup_text, configuration, password_hashes, sealed_values};
 pub use texts::{addresses, cookies, names, one_time_codes, recovery_codes, tokens};
+pub use third_parties::{access_tokens, applications};
 pub use web::{bodies, cursors, requests, return_to};
 
 /// A function that takes whatever bytes.
@@ -20,8 +22,10 @@ pub type Door = fn(&[u8]);
 
 /// All doors, each by the name of its function, of its target in `fuzz/fuzz_targets` and of its folder in
 /// `fuzz/corpus`.
-pub const DOORS: [(&str, Door); 14] = [
+pub const DOORS: [(&str, Door); 16] = [
+    ("access_tokens", access_tokens),
     ("addresses", addresses),
+    ("applications", applications),
     ("backup_text", backup_text),
     ("bodies", bodies),
     ("configuration", configuration),

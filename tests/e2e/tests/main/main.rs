@@ -16,6 +16,7 @@
 )]
 
 mod account;
+mod applications;
 mod embedded;
 mod first_steps;
 mod guards;

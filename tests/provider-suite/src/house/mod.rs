@@ -85,6 +85,7 @@ impl House {
                 .sent_by(Arc::new(Telephones(post.clone()))),
             origin: "https://gatelodge.example".parse().expect("an address"),
             session_memory: 100,
+            key_policy: gatelodge_core::tokens::KeyPolicy::default(),
         })
         .await
         .expect("the platform opens");

@@ -2,7 +2,7 @@
 
 use gatelodge_core::{
     ErrorKind,
-    model::{Grant, Tenant, TenantId, TenantSettings, User},
+    model::{Application, Grant, Tenant, TenantId, TenantSettings, User},
     secret::TokenHash,
     storage::{Mode, OutboxEntry, Page, Record, Row, RowKey, RowKind, Scope},
 };
@@ -56,6 +56,10 @@ pub(crate) async fn rows_that_were_put_are_found_by_the_repositories(w: World) {
                 Row::Settings { settings, version } => {
                     let found = u.tenants().settings(stock.tenant.id).await.unwrap();
                     found == (settings.clone(), *version)
+                }
+                Row::Application(application) => {
+                    let found = u.applications().by_audience(&application.audience);
+                    found.await.unwrap().as_ref() == Some(application)
                 }
                 Row::User(user) => {
                     let found = u.users().by_login(&user.user_name.key()).await.unwrap();
@@ -111,6 +115,11 @@ fn changed(row: &Row, other: &Row) -> Row {
             settings: TenantSettings::default(),
             version: 1,
         },
+        (Row::Application(application), Row::Application(other)) => Row::Application(Application {
+            origins: other.origins,
+            version: 3,
+            ..application
+        }),
         (Row::User(user), Row::User(other)) => Row::User(User {
             id: user.id,
             version: 3,
@@ -312,7 +321,17 @@ pub(crate) async fn a_taken_unique_key_is_not_put(w: World) {
         token_hash: twins.other_session.token_hash,
         ..new.session.clone()
     };
+    let called = Application {
+        name: twins.application.name.clone(),
+        ..new.application.clone()
+    };
+    let meant_for = Application {
+        audience: twins.other_application.audience.clone(),
+        ..new.application.clone()
+    };
     for row in [
+        Row::Application(called),
+        Row::Application(meant_for),
         Row::User(named),
         Row::User(addressed),
         Row::Record(record),
@@ -350,6 +369,10 @@ pub(crate) async fn a_broken_reference_is_not_put(w: World) {
         user: None,
         ..new.record.clone()
     };
+    let of_nowhere = Application {
+        tenant: new.tenant.id,
+        ..new.application.clone()
+    };
     let to_foreign = OutboxEntry {
         user: foreign,
         ..new.message.clone()
@@ -374,6 +397,7 @@ pub(crate) async fn a_broken_reference_is_not_put(w: World) {
             },
         ),
         (nowhere, Row::Record(of_nobody)),
+        (nowhere, Row::Application(of_nowhere)),
         (nowhere, Row::User(new.user.clone())),
         (nowhere, settings),
         (Scope::Platform, Row::Tenant(below)),
@@ -504,6 +528,7 @@ pub(crate) async fn a_tenant_that_is_removed_takes_its_own_along(w: World) {
     .await;
     for kind in [
         RowKind::Settings,
+        RowKind::Application,
         RowKind::User,
         RowKind::Grant,
         RowKind::Record,

@@ -2,7 +2,7 @@
 
 use gatelodge_core::{
     ErrorKind,
-    model::{AuditEvent, AuditFilter, Grant, Session, Tenant, TenantSettings, User},
+    model::{Application, AuditEvent, AuditFilter, Grant, Session, Tenant, TenantSettings, User},
     storage::{OutboxEntry, Page, Record, Row, RowKind, Scope},
 };
 
@@ -11,6 +11,7 @@ use crate::{fixtures::provider, rows::rows, world::World};
 /// A tenant with something of every kind in it.
 struct Full {
     tenant: Tenant,
+    application: Application,
     user: User,
     record: Record,
     message: OutboxEntry,
@@ -26,6 +27,7 @@ async fn full(w: &World, name: &str) -> Full {
             key: Some(w.make.hash()),
             ..w.make.record(&provider("password"), Some(user.id))
         },
+        application: w.make.application(&tenant, "shop"),
         message: w.make.message(&tenant, &user),
         session: w.make.session(&tenant, &user),
         event: w.make.audit_event(Some(tenant.id), "user.create"),
@@ -40,6 +42,7 @@ async fn full(w: &World, name: &str) -> Full {
         u.users()
             .set_grant(full.user.id, Grant::PlatformAdministrator, true)
             .await?;
+        u.applications().create(&full.application).await?;
         u.records().create(&full.record).await?;
         u.outbox().add(&full.message).await?;
         u.sessions().create(&full.session).await?;
@@ -76,6 +79,7 @@ pub(crate) async fn a_deleted_tenant_takes_its_own_along(w: World) {
     })
     .await;
     w.read(&gone.tenant, async |u| {
+        assert_eq!(u.applications().list(Page::first(9)).await?, vec![]);
         assert_eq!(u.users().by_id(gone.user.id).await?, None);
         assert_eq!(u.users().grants(gone.user.id).await?, vec![]);
         assert_eq!(u.records().by_id(&password, gone.record.id).await?, None);
@@ -96,6 +100,8 @@ pub(crate) async fn a_deleted_tenant_takes_its_own_along(w: World) {
             u.users().by_id(stays.user.id).await?,
             Some(stays.user.clone())
         );
+        let applications = u.applications().list(Page::first(9)).await?;
+        assert_eq!(applications, vec![stays.application.clone()]);
         let record = u.records().by_id(&password, stays.record.id).await?;
         assert_eq!(record, Some(stays.record.clone()));
         assert_eq!(u.tenants().settings(stays.tenant.id).await?.1, 1);

@@ -251,6 +251,34 @@ pub(crate) async fn another_tenants_users_are_not_there(w: World) {
     twins.assert_unchanged(&w, &before, "another tenant").await;
 }
 
+pub(crate) async fn another_tenants_applications_are_not_there(w: World) {
+    let twins = Twins::stored(&w).await;
+    let (one, foreign) = (&twins.one, &twins.foreign_application);
+    w.read(one, async |u| {
+        let applications = u.applications();
+        assert_eq!(applications.by_id(foreign.id).await?, None);
+        assert_eq!(applications.by_audience(&foreign.audience).await?, None);
+        assert_eq!(applications.by_name(&foreign.name.key()).await?, None);
+        let own = vec![twins.application.clone()];
+        assert_eq!(applications.list(Page::first(9)).await?, own);
+        let origin = foreign.origins[0].as_str();
+        assert!(!applications.has_origin(origin).await?);
+        Ok(())
+    })
+    .await;
+    let before = twins.picture(&w).await;
+    let kinds = [
+        w.refusal(one, async |u| u.applications().update(foreign).await)
+            .await,
+        w.refusal(one, async |u| {
+            u.applications().delete(foreign.id, foreign.version).await
+        })
+        .await,
+    ];
+    assert_eq!(kinds, [ErrorKind::NotFound; 2]);
+    twins.assert_unchanged(&w, &before, "another tenant").await;
+}
+
 pub(crate) async fn another_tenants_records_are_not_there(w: World) {
     let twins = Twins::stored(&w).await;
     let foreign = &twins.foreign_record;

@@ -1,6 +1,7 @@
 //! The cases, one module per aggregate or rule. Their list is in `list.rs`.
 #![deny(dead_code)]
 
+mod applications;
 mod archive;
 mod archive_writes;
 mod audit;

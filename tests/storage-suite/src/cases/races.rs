@@ -2,7 +2,7 @@
 
 use gatelodge_core::{
     Error, ErrorKind,
-    model::{Grant, SessionId, Tenant, User},
+    model::{Application, Grant, SessionId, Tenant, User},
     storage::{Mode, Page, Record, RowKind, Scope, SessionFilter},
 };
 
@@ -10,7 +10,7 @@ use super::sessions::end_now;
 use crate::{
     fixtures::provider,
     rows::rows,
-    world::{World, assert_one_winner, start_both, start_together},
+    world::{Place as _, World, assert_one_winner, start_both, start_together},
 };
 
 /// How many units race.
@@ -81,6 +81,23 @@ pub(crate) async fn one_of_many_records_gets_the_key(w: World) {
             Box::pin(async move { u.records().create(&record).await })
         })
         .await;
+    assert_one_winner(&results, &[ErrorKind::AlreadyExists]);
+}
+
+pub(crate) async fn one_of_many_applications_gets_the_audience(w: World) {
+    let tenants = [w.tenant("acme").await, w.tenant("other").await];
+    let audience = w.make.application(&tenants[0], "shop").audience;
+    let racers = (0..RACERS).map(|racer| {
+        let tenant = &tenants[racer % 2];
+        let application = Application {
+            audience: audience.clone(),
+            ..w.make.application(tenant, &format!("shop {racer}"))
+        };
+        w.racer(tenant.scope(), move |u| {
+            Box::pin(async move { u.applications().create(&application).await })
+        })
+    });
+    let results = start_together(racers.collect()).await;
     assert_one_winner(&results, &[ErrorKind::AlreadyExists]);
 }
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Flaw, outbox, records, sessions,
+    Flaw, applications, outbox, records, sessions,
     state::{State, View},
     tenants,
     unit::MemoryUnit,
@@ -10,7 +10,7 @@ use super::{
 use async_trait::async_trait;
 use gatelodge_core::{
     Error, Result,
-    model::{AuditEventId, Grant, MessageId, RecordId, SessionId, TenantId, UserId},
+    model::{ApplicationId, AuditEventId, Grant, MessageId, RecordId, SessionId, TenantId, UserId},
     storage::{
         ArchiveRepository, InstallationValue, Page, Record, Row, RowKey, RowKind, Scope, Snapshot,
         UnitOfWork,
@@ -171,6 +171,7 @@ fn all<'a>(state: &'a State, kind: RowKind, view: &'a View) -> Box<dyn Iterator<
             Box::new(events.map(|(_, event)| Row::Event(event.clone())))
         }
         RowKind::Settings
+        | RowKind::Application
         | RowKind::User
         | RowKind::Grant
         | RowKind::Record
@@ -191,6 +192,11 @@ fn all_of_tenant<'a>(
                 settings: settings.clone(),
                 version: *version,
             }))
+        }
+        RowKind::Application => {
+            let rows = state.applications.iter();
+            let rows = rows.filter(|((id, _), _)| view.holds(*id));
+            Box::new(rows.map(|(_, application)| Row::Application(application.clone())))
         }
         RowKind::User => {
             let users = state.users.iter().filter(|((id, _), _)| view.holds(*id));
@@ -261,6 +267,10 @@ fn put_in_tenant(state: &mut State, own: TenantId, row: Row, view: &View) -> Res
             tenants::check_reference(state, own, view)?;
             state.settings.insert(own, (settings, version));
         }
+        Row::Application(application) => {
+            applications::check_tenant(own, &application, view)?;
+            applications::put(state, application, view, false)?;
+        }
         Row::User(user) => users::put(state, own, user, view)?,
         Row::Grant { user, grant } => {
             if !state.users.contains_key(&(own, user)) && !view.has(Flaw::IgnoresReferences) {
@@ -312,6 +322,10 @@ fn kept(row: &Row, view: &View) -> Row {
             put_version(&mut flow.version);
         }
         Row::Settings { version, .. } => put_version(version),
+        Row::Application(application) => {
+            *application = applications::kept(application, view);
+            put_version(&mut application.version);
+        }
         Row::User(user) => {
             user.lock = view.lock(user.lock.as_ref());
             put_version(&mut user.version);
@@ -372,6 +386,10 @@ fn remove_in_tenant(
 ) -> Result<bool> {
     Ok(match (kind, key) {
         (RowKind::Settings, RowKey::Only) => state.settings.remove(&own).is_some(),
+        (RowKind::Application, RowKey::Id(id)) => {
+            let place = (own, ApplicationId::from_uuid(*id));
+            state.applications.remove(&place).is_some()
+        }
         (RowKind::User, RowKey::Id(id)) => {
             users::remove(state, (own, UserId::from_uuid(*id)), view)
         }

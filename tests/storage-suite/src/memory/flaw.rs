@@ -20,6 +20,12 @@ flaws! {
     MixesTenants,
     /// What is taken in one tenant is taken in all.
     SharesNames,
+    /// What is unique on the platform is so in its tenant only.
+    SharesAudiences,
+    /// Audiences and origins are compared without their case.
+    FoldsAudiences,
+    /// The platform finds no application.
+    HidesApplications,
     /// Platform methods work in tenant units.
     IgnoresScope,
     /// `enter` works in a tenant unit.

@@ -7,6 +7,7 @@
 //! [`MemoryStorage::side_by_side`] writers run at the same time, as on a
 //! database at READ COMMITTED: for tests of what races there.
 
+mod applications;
 mod archive;
 mod audit;
 mod flaw;

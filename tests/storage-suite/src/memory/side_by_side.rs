@@ -81,6 +81,11 @@ pub(super) fn carried(before: &State, own: &State, committed: &State) -> State {
     let mut onto = committed.clone();
     carry(&before.tenants, &own.tenants, &mut onto.tenants);
     carry(&before.settings, &own.settings, &mut onto.settings);
+    carry(
+        &before.applications,
+        &own.applications,
+        &mut onto.applications,
+    );
     carry(&before.users, &own.users, &mut onto.users);
     carry(&before.records, &own.records, &mut onto.records);
     carry(&before.outbox, &own.outbox, &mut onto.outbox);
@@ -131,6 +136,19 @@ pub(super) fn taken_rows(before: &State, after: &State) -> BTreeMap<String, bool
         take(format!("settings {id}"), true);
         take(format!("key of tenant {id}"), false);
     });
+    changed(
+        &before.applications,
+        &after.applications,
+        |(tenant, id), row, _| {
+            take(format!("application {id}"), true);
+            take(
+                format!("application name {tenant} {}", row.name.key()),
+                true,
+            );
+            take(format!("audience {}", row.audience), true);
+            take(format!("key of tenant {tenant}"), false);
+        },
+    );
     changed(&before.users, &after.users, |(tenant, id), row, change| {
         take(user_row(tenant, id), true);
         take(format!("user name {tenant} {}", row.name), true);

@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use gatelodge_core::{
     Error, Result,
     model::{
-        AuditEvent, AuditEventId, Grant, Lock, MessageId, NameKey, RecordId, Session, SessionId,
-        Tenant, TenantId, TenantSettings, User, UserId,
+        Application, ApplicationId, AuditEvent, AuditEventId, Grant, Lock, MessageId, NameKey,
+        RecordId, Session, SessionId, Tenant, TenantId, TenantSettings, User, UserId,
     },
     secret::TokenHash,
     storage::{InstallationValue, LimitState, OutboxEntry, Page, Record, Scope, StoredFlow},
@@ -18,6 +18,7 @@ use super::{Flaw, unsupported};
 pub(super) struct State {
     pub(super) tenants: BTreeMap<TenantId, Named<Tenant>>,
     pub(super) settings: BTreeMap<TenantId, (TenantSettings, i64)>,
+    pub(super) applications: BTreeMap<(TenantId, ApplicationId), Application>,
     pub(super) users: BTreeMap<(TenantId, UserId), Named<User>>,
     pub(super) grants: BTreeSet<(TenantId, UserId, Grant)>,
     pub(super) records: BTreeMap<(TenantId, RecordId), Record>,
@@ -143,6 +144,14 @@ impl View {
             return key.chars().take(100).collect();
         }
         key
+    }
+
+    /// A text that is compared byte for byte.
+    pub(super) fn exact(&self, text: &str) -> String {
+        if self.has(Flaw::FoldsAudiences) {
+            return text.to_lowercase();
+        }
+        text.to_owned()
     }
 
     /// The key to look for.

@@ -299,6 +299,7 @@ fn remove_content(state: &mut State, id: TenantId, view: &View) {
     }
     if !view.has(Flaw::LeavesRows) {
         state.settings.remove(&id);
+        state.applications.retain(|(tenant, _), _| *tenant != id);
         state.users.retain(|(tenant, _), _| *tenant != id);
         state.grants.retain(|(tenant, _, _)| *tenant != id);
         state.records.retain(|(tenant, _), _| *tenant != id);

@@ -5,9 +5,9 @@ use gatelodge_core::{
     Error, Result,
     model::TenantId,
     storage::{
-        ArchiveRepository, AuditRepository, Change, FlowRepository, InstallationRepository,
-        LimitRepository, Mode, OutboxRepository, RecordRepository, Scope, SessionRepository,
-        TenantRepository, UnitOfWork, UserRepository,
+        ApplicationRepository, ArchiveRepository, AuditRepository, Change, FlowRepository,
+        InstallationRepository, LimitRepository, Mode, OutboxRepository, RecordRepository, Scope,
+        SessionRepository, TenantRepository, UnitOfWork, UserRepository,
     },
 };
 use tokio::sync::OwnedMutexGuard;
@@ -223,6 +223,10 @@ impl UnitOfWork for MemoryUnit {
     }
 
     fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+
+    fn applications(&mut self) -> &mut dyn ApplicationRepository {
         self
     }
 
