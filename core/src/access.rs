@@ -209,6 +209,8 @@ pub mod action {
     pub const APPLICATION_UPDATE: &str = "application.update";
     /// Delete an application.
     pub const APPLICATION_DELETE: &str = "application.delete";
+    /// Enter an application on another host with one's own session.
+    pub const APPLICATION_ENTER: &str = "application.enter";
     /// Read the audit log.
     pub const AUDIT_READ: &str = "audit.read";
     /// See which keys sign tokens.
@@ -248,7 +250,10 @@ fn decide_for_user(user: &SignedIn, request: &Request<'_>) -> Decision {
     let resource = request.resource;
     if matches!(
         request.action,
-        action::ACCOUNT_USE | action::ACCOUNT_CREDENTIALS | action::TOKEN_CREATE
+        action::ACCOUNT_USE
+            | action::ACCOUNT_CREDENTIALS
+            | action::TOKEN_CREATE
+            | action::APPLICATION_ENTER
     ) {
         let own = resource.tenant == Some(user.tenant) && resource.owner == Some(user.user);
         return if own {

@@ -1,6 +1,10 @@
 //! The platform: everything that the services and the sign-in engine share.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use url::Url;
@@ -18,9 +22,11 @@ use crate::{
     },
     provider::Registry,
     seal::{KeyRing, MasterKey, SealContext},
-    service::{Accounts, Applications, AuditLog, Backups, Sessions, SetUp, Tenants, Users},
+    service::{
+        Accounts, Applications, AuditLog, Backups, Entries, Sessions, SetUp, Tenants, Users,
+    },
     session_table::SessionTable,
-    storage::{Change, FeedEvent, Mode, Scope, Storage, UnitOfWork},
+    storage::{Change, FeedEvent, Mode, Page, Scope, Storage, UnitOfWork},
     tokens::{KeyPolicy, OpenKeys, Tokens},
 };
 
@@ -68,6 +74,8 @@ struct Inner {
     decide: Box<dyn Decide>,
     sessions: SessionTable,
     flow_starts: crate::engine::FlowStarts,
+    /// The tenant whose expired records were removed last.
+    tidied: Mutex<Option<TenantId>>,
 }
 
 impl fmt::Debug for Platform {
@@ -106,6 +114,7 @@ impl Platform {
             open_keys: OpenKeys::default(),
             decide: Box::new(FixedGrants),
             sessions: SessionTable::new(parts.session_memory),
+            tidied: Mutex::default(),
         })))
     }
 
@@ -132,6 +141,11 @@ impl Platform {
     /// Registered applications.
     pub fn applications(&self) -> Applications<'_> {
         Applications::new(self)
+    }
+
+    /// Entries into applications on other hosts.
+    pub fn entries(&self) -> Entries<'_> {
+        Entries::new(self)
     }
 
     /// Signed tokens and their keys.
@@ -322,8 +336,41 @@ impl Platform {
         let sessions = sessions.end_timed_out(earlier(now, GRACE), PIECE).await?;
         unit.commit().await?;
         let messages = self.forget_messages(PIECE).await?;
+        let records = self.forget_records(PIECE).await?;
         let full = u64::from(PIECE);
-        Ok(flows >= full || limits >= full || sessions >= full || messages >= full)
+        Ok([flows, limits, sessions, messages, records]
+            .into_iter()
+            .any(|removed| removed >= full))
+    }
+
+    /// Removes the providers' records that have been expired for a day, a piece of
+    /// each of the next few tenants; answers the most that it removed of one.
+    async fn forget_records(&self, piece: u32) -> Result<u64> {
+        const TENANTS: u32 = 50;
+        // So long a provider can tell that something has expired from that it never was.
+        const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+        let after = *self.0.tidied.lock().unwrap_or_else(PoisonError::into_inner);
+        let page = Page {
+            after,
+            limit: TENANTS,
+        };
+        let mut unit = self.read(Scope::Platform).await?;
+        let tenants = unit.tenants().list(None, page).await?;
+        unit.rollback().await?;
+        let before = earlier(self.now(), KEPT);
+        let mut most = 0;
+        for tenant in &tenants {
+            let mut unit = self.write(Scope::Tenant(tenant.id)).await?;
+            most = most.max(unit.records().delete_expired(before, piece).await?);
+            unit.commit().await?;
+        }
+        // Those come again in the next minute that had too many.
+        if most < u64::from(piece) {
+            let is_last = tenants.len() < TENANTS as usize;
+            let next = tenants.last().map(|tenant| tenant.id).filter(|_| !is_last);
+            *self.0.tidied.lock().unwrap_or_else(PoisonError::into_inner) = next;
+        }
+        Ok(most)
     }
 
     /// Asks the decision engine; see [`Platform::authorise`] for who gets what error.

@@ -40,5 +40,6 @@ mod sign_up;
 mod steps;
 mod support;
 mod tenants;
+mod tidying;
 mod tokens;
 mod users;

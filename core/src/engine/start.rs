@@ -479,7 +479,7 @@ pub fn local_path(text: &str) -> Result<String> {
             "expected a path of this server, such as `/account`",
         )
     };
-    let plain = text.len() <= 2_000
+    let plain = text.len() <= 4_000
         && text.starts_with('/')
         && !text.starts_with("//")
         && text.chars().all(|c| c.is_ascii_graphic() && c != '\\');

@@ -36,9 +36,15 @@ pub struct FlowView {
     /// What is asked now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<StepView>,
+    /// Whether anything has been proven yet.
+    #[serde(skip)]
+    pub proven: bool,
     /// The application that it is for.
     #[serde(skip)]
     pub application: Option<ApplicationId>,
+    /// Its name.
+    #[serde(skip)]
+    pub application_name: Option<String>,
     /// Where the browser goes in the end.
     #[serde(skip)]
     pub return_to: Option<String>,
@@ -148,7 +154,12 @@ pub(crate) fn view(platform: &Platform, found: &Found) -> FlowView {
             due: flow.duty.as_ref().and_then(|duty| duty.due),
             body: body(platform, flow),
         }),
+        proven: !flow.proofs.is_empty(),
         application: flow.application.as_ref().map(|application| application.id),
+        application_name: flow
+            .application
+            .as_ref()
+            .map(|application| application.name.clone()),
         return_to: flow.return_to.clone(),
     }
 }

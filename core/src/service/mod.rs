@@ -11,6 +11,7 @@ mod backups;
 mod credentials;
 mod devices;
 mod duties;
+mod entries;
 mod factors;
 mod links;
 mod rules;
@@ -25,6 +26,7 @@ pub use applications::{ApplicationPatch, ApplicationRef, Applications, NewApplic
 pub use audit::AuditLog;
 pub use backups::{BackupSchedule, BackupTurn, Backups, MadeBackup};
 pub use devices::OwnDevice;
+pub use entries::{Entered, Entries, Entry};
 pub use links::MadeLink;
 pub use rules::ProviderRules;
 pub use sessions::Sessions;

@@ -35,13 +35,17 @@ impl<'a> Sessions<'a> {
     /// # Errors
     /// What the storage says: whoever asks must then let nobody pass.
     pub async fn check(&self, token: &Token) -> Result<Option<Arc<CheckedSession>>> {
+        self.check_hash(&token.hash()).await
+    }
+
+    /// The same by the hash of its token.
+    pub(crate) async fn check_hash(&self, hash: &TokenHash) -> Result<Option<Arc<CheckedSession>>> {
         let now = self.0.now();
-        let hash = token.hash();
-        let stamp = match self.0.table().look_up(&hash, self.0.environment()) {
+        let stamp = match self.0.table().look_up(hash, self.0.environment()) {
             Lookup::Valid(checked) => return Ok(Some(checked)),
             Lookup::Read(stamp) => stamp,
         };
-        let Some(checked) = self.read(&hash).await? else {
+        let Some(checked) = self.read(hash).await? else {
             return Ok(None);
         };
         let checked = Arc::new(checked);

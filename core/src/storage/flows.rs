@@ -9,8 +9,8 @@ use crate::{
     secret::{TokenHash, base64_bytes},
 };
 
-/// A sign-in flow at rest. It belongs to no tenant: one may be found only at
-/// its end.
+/// A sign-in flow at rest, or a code that lets somebody into an application. It
+/// belongs to no tenant: one may be found only at its end.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredFlow {
     /// The hash of its handle.
@@ -19,7 +19,7 @@ pub struct StoredFlow {
     pub version: i64,
     /// The first moment at which it no longer counts.
     pub expires_at: Timestamp,
-    /// The engine's document, sealed, at most 256 KiB.
+    /// The document, sealed, at most 256 KiB.
     #[serde(with = "base64_bytes")]
     pub sealed: Vec<u8>,
 }

@@ -101,7 +101,10 @@ pub enum Rotation {
 
 /// The signing keys in memory, opened: those of the version that was read last.
 #[derive(Default)]
-pub(crate) struct OpenKeys(RwLock<BTreeMap<TokenKind, (i64, BTreeMap<String, Arc<SigningKey>>)>>);
+pub(crate) struct OpenKeys(RwLock<BTreeMap<TokenKind, OpenList>>);
+
+/// The version of a list, and those of its keys that were opened.
+type OpenList = (i64, BTreeMap<String, Arc<SigningKey>>);
 
 impl<'a> Tokens<'a> {
     pub(crate) fn new(platform: &'a Platform) -> Self {
@@ -214,14 +217,15 @@ impl<'a> Tokens<'a> {
         let mut list = KeyList::parse(Self::stored(unit.as_mut(), kind).await?.as_ref())?;
         let has_forgotten = list.forget(now);
         if !list.is_due(now, self.0.key_policy()) {
-            if !has_forgotten {
-                return unit.rollback().await;
+            if has_forgotten {
+                let value = list.value()?;
+                let installation = unit.installation();
+                installation
+                    .put(kind.value_name(), &value, list.version)
+                    .await?;
             }
-            let value = list.value()?;
-            let installation = unit.installation();
-            installation
-                .put(kind.value_name(), &value, list.version)
-                .await?;
+            // Also without a change: another unit's key may be seen here before it is
+            // committed, and is once this is.
             return unit.commit().await;
         }
         // The first key need not wait: nobody has kept any published keys yet.

@@ -6,7 +6,7 @@
 //! is taken from it, with one exception: a page of the same site (so says the
 //! browser in `Sec-Fetch-Site`, which no script can set) may ask who is signed
 //! in, and for access tokens of its own application, since a browser sends the
-//! session's `SameSite=Lax` cookie along there. Decision 0006 says why.
+//! session's `SameSite=Lax` cookie along there. Decision 0009 says why.
 
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},

@@ -21,6 +21,7 @@ use tracing::Instrument as _;
 use super::{
     cookies::Cookies,
     cors::{self, ForeignOrigin, Visitor},
+    entry::is_for_other_hosts,
     problem::{Code, Problem},
     web,
 };
@@ -202,8 +203,9 @@ pub(crate) fn admit(app: &App, incoming: &Incoming<'_>) -> Result<bool, Problem>
         is_api,
         visitor,
     } = *incoming;
-    // Whoever watches the server knows it by its machine's address.
-    if is_safe(method) && is_probe(uri.path()) {
+    // Whoever watches the server knows it by its machine's address, and proxies
+    // ask for other hosts.
+    if is_safe(method) && (is_probe(uri.path()) || is_for_other_hosts(uri.path())) {
         return Ok(false);
     }
     let host = host(uri, headers).unwrap_or_default();

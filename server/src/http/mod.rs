@@ -5,6 +5,7 @@ pub mod caller;
 pub mod cookies;
 pub(crate) mod cors;
 pub(crate) mod csrf;
+pub(crate) mod entry;
 pub mod extract;
 pub mod flows;
 pub mod guard;

@@ -206,6 +206,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("field.missing", "Please fill this in."),
     // Signing in and up.
     ("flow.sign_in.title", "Sign in"),
+    ("flow.for_application", "You then go on to {name}."),
     ("flow.sign_up.title", "Create your account"),
     ("flow.second_step.title", "Confirm it’s you"),
     (

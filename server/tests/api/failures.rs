@@ -44,7 +44,14 @@ async fn ask_all(world: &World, token: &str, status: u16, code: &str) {
             .replace("{user}", "0190a6c2-7f1e-7000-8000-000000000000")
             .replace("{session}", "0190a6c2-7f1e-7000-8000-000000000000");
         let method: Method = operation.method.parse().unwrap();
+        let path = match operation.id.as_str() {
+            "forward_auth" => format!("{path}?application=shop"),
+            _ => path,
+        };
         let mut call = world.call(method, path).bearer(token);
+        if operation.id == "forward_auth" {
+            call = call.header("x-forwarded-proto", "https");
+        }
         if let Some(body) = body_of(&operation.id) {
             call = call.json(&body);
         }

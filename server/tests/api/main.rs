@@ -29,6 +29,7 @@ mod devices;
 mod equal_answers;
 mod failures;
 mod flows;
+mod forward_auth;
 mod forwarded;
 mod fuzz;
 mod headers;

@@ -88,7 +88,7 @@ fn what_cannot_be_an_application_is_refused() {
         "application update -t acme shop",
         "application update -t acme shop --no-origins --origin https://shop.example",
     ] {
-        installation.line(line).refused(2);
+        installation.line(line).misused();
     }
 }
 
@@ -121,6 +121,6 @@ fn keys_are_listed_rotated_and_withdrawn() {
     assert_eq!(last["state"], "signing");
     let listed = installation.json("keys list");
     assert_eq!(listed["items"], json!([last]));
-    installation.line("keys rotate --yes").refused(2);
-    installation.line("keys rotate --kind device").refused(2);
+    installation.line("keys rotate --yes").misused();
+    installation.line("keys rotate --kind device").misused();
 }

@@ -162,6 +162,14 @@ impl Answer {
         message.expect("an error begins with `error: `").to_owned()
     }
 
+    /// What is wrong with the line itself; nothing must have been done.
+    #[track_caller]
+    pub(crate) fn misused(self) -> String {
+        assert_eq!((self.code, self.output.as_str()), (2, ""), "{self:?}");
+        let message = self.errors.strip_prefix("error: ");
+        message.expect("an error begins with `error: `").to_owned()
+    }
+
     /// The problem document; nothing must have been answered.
     #[track_caller]
     pub(crate) fn problem(self, code: i32) -> Value {

@@ -186,6 +186,7 @@ async fn the_forms_of_a_sign_in_may_lead_to_the_application_alone() {
     let mut browser = world.browser();
     let page = browser.open(&address("", Some("shop"), BACK)).await;
     assert_eq!(forms(&page), "form-action 'self' https://app.example.org");
+    page.assert_says("You then go on to Shop.");
     let fields = [("user_name", "ada"), ("password", "not the password 99")];
     let wrong = browser.submit(&page, "/t/acme/sign-in", &fields).await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);

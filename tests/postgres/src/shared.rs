@@ -51,12 +51,14 @@ const LINGER: u32 = 10;
 const WATCHDOG: &str = include_str!("watchdog.sh");
 /// What the name of a server's folder starts with; `watchdog.sh` knows it too.
 const SERVER: &str = "server-";
-/// Fast rather than durable: no data outlives the machine anyway.
+/// Fast rather than durable: no data outlives the machine anyway. Dropping a database waits for every connection that is
+/// just being opened, and a test that drops one may be the very one that opens another: hence the short time for that.
 const SETTINGS: &str = "
 fsync = off
 full_page_writes = off
 synchronous_commit = off
 max_connections = 500
+authentication_timeout = 5s
 shared_buffers = 128MB
 ";
 

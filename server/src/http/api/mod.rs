@@ -15,6 +15,7 @@ mod flow_cancel;
 mod flow_read;
 mod flow_schema;
 mod flow_start;
+mod forward_auth;
 mod keys;
 mod session_end;
 mod session_read;
@@ -107,6 +108,7 @@ pub fn router() -> OpenApiRouter<App> {
             application_delete::delete_application
         ))
         .routes(routes!(token::create_token))
+        .routes(routes!(forward_auth::forward_auth))
         .routes(routes!(keys::read_keys))
         .routes(routes!(user_list::list_users, user_create::create_user))
         .routes(routes!(

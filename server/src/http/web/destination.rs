@@ -13,6 +13,7 @@ use gatelodge_core::{
 };
 
 use super::{
+    enter,
     gate::Gate,
     problem::PageProblem,
     visit::{Visit, see_other, tenant_base, with_parameter},
@@ -108,13 +109,22 @@ async fn application(visit: &Visit, named: &str) -> Result<Application, PageProb
 }
 
 /// Lets the forms of a page end where the flow ends: browsers hold the policy
-/// against the redirect after a form, too.
-pub(super) fn let_forms_lead_to(return_to: Option<&str>, headers: &mut HeaderMap) {
-    let elsewhere = return_to.filter(|address| !address.starts_with('/'));
-    let policy = elsewhere
-        .and_then(|address| url::Url::parse(address).ok())
-        .and_then(|url| guard::policy_with_forms_to(&url.origin().ascii_serialization()));
+/// against the redirects after a form, too.
+pub(super) async fn let_forms_lead_on(
+    visit: &Visit,
+    flow: &FlowView,
+    headers: &mut HeaderMap,
+) -> Result<(), PageProblem> {
+    let elsewhere = match flow.return_to.as_deref() {
+        Some(path) if path.starts_with('/') => enter::leads_to(visit, flow, path).await?,
+        Some(address) => url::Url::parse(address)
+            .ok()
+            .map(|url| url.origin().ascii_serialization()),
+        None => None,
+    };
+    let policy = elsewhere.and_then(|origin| guard::policy_with_forms_to(&origin));
     if let Some(policy) = policy {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
+    Ok(())
 }

@@ -14,6 +14,7 @@
 //! | `setup` | the first administrator |
 //! | `gate`, `steps`, `destination`, `remember` | signing in, signing up, changing credentials: one step each |
 //! | `stay` | coming back without being asked |
+//! | `enter` | into applications on other hosts |
 //! | `link` | links from mails |
 //! | `sign_out` | leaving |
 //! | `account` | one's own account |
@@ -23,6 +24,7 @@ mod account;
 mod assets;
 mod console;
 mod destination;
+mod enter;
 mod forms;
 mod frame;
 mod gate;
@@ -44,6 +46,7 @@ use axum::{
 };
 use gatelodge_core::model::Tenant;
 
+pub(crate) use enter::entry_address;
 pub use problem::problem_page;
 pub(crate) use visit::sign_in_address;
 
@@ -69,6 +72,8 @@ pub fn router() -> Router<App> {
     let router = Router::new()
         .route("/assets/{*path}", get(assets::asset))
         .route("/sign-out/forget.css", get(sign_out::forget))
+        .route("/.gatelodge/accept", get(enter::accept))
+        .route("/.gatelodge/sign-out", get(enter::leave))
         .route("/t/{tenant}", get(open(home::home)))
         .route("/t/{tenant}/", get(open(home::home)));
     ["", "/t/{tenant}"]
@@ -99,6 +104,7 @@ fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
             "/link/{purpose}",
             get(open(link::show)).post(open(link::confirm)),
         ),
+        ("/enter", get(open(enter::enter))),
         ("/account/email", get(open(gate::start_verification))),
         (
             "/sign-out",

@@ -38,8 +38,13 @@ impl PageProblem {
 
     /// The same as something that lasted only for a while, with a way to begin anew.
     pub(super) fn expired(mut self, path: impl Into<String>) -> Self {
-        self.kind = Some(MessageKind::Gone);
         self.ways.push((path.into(), "message.start_again"));
+        self.gone()
+    }
+
+    /// The same as something that is over.
+    pub(super) fn gone(mut self) -> Self {
+        self.kind = Some(MessageKind::Gone);
         self
     }
 

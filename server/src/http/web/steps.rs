@@ -11,7 +11,7 @@ use gatelodge_core::{
 };
 
 use super::{
-    destination::let_forms_lead_to,
+    destination::let_forms_lead_on,
     frame::Nav,
     gate::{GO, Gate, NAME_FIELD, asks_who},
     problem::PageProblem,
@@ -82,13 +82,16 @@ pub(super) async fn page(visit: &Visit, gate: Gate, flow: &FlowView, again: &Aga
         let shown = flow.tenant_display_name.as_ref().unwrap_or(name);
         TenantLabel::new(name, shown)
     });
+    if let Some(name) = flow.application_name.as_ref().filter(|_| first) {
+        view.intro = Some(visit.tv("flow.for_application", &[("name", name)])?);
+    }
     view.notice = visit.notice()?;
     view.error.clone_from(&again.error);
     sheet.fill(&mut view)?;
     sheet.errors(&mut view);
     view.links = sheet.links().await?;
     let mut response = visit.page(again.status, &view)?;
-    let_forms_lead_to(flow.return_to.as_deref(), response.headers_mut());
+    let_forms_lead_on(visit, flow, response.headers_mut()).await?;
     Ok(response)
 }
 
@@ -132,7 +135,7 @@ impl Sheet<'_> {
                 let label = self.label(provider);
                 return self.visit.tv("flow.set_up.title", &[("method", &label)]);
             }
-            (Gate::SignIn, _) if self.first => "flow.sign_in.title",
+            (Gate::SignIn, _) if self.first || !self.flow.proven => "flow.sign_in.title",
             (Gate::SignIn, Some(StepBody::Choose { .. } | StepBody::Prompt { .. }))
             | (Gate::Account, _) => "flow.second_step.title",
             (Gate::SignIn, _) => "flow.sign_in.title",

@@ -341,7 +341,7 @@ fn is_form(parts: &Parts) -> bool {
 pub(super) struct Fields(BTreeMap<String, Secret>);
 
 impl Fields {
-    fn parse(text: &[u8]) -> Result<Self, PageProblem> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, PageProblem> {
         let mut fields = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(text) {
             let value = Secret::new(value.into_owned());

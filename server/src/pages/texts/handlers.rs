@@ -379,6 +379,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ),
     ("console.settings.minutes", "minutes"),
     // Refusals with words of their own.
+    (
+        "enter.over",
+        "This way into the application is over or was used already. Open the application again.",
+    ),
     ("message.start_again", "Start again"),
     ("message.stale_form.title", "This page is out of date"),
     (

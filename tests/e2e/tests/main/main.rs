@@ -19,6 +19,7 @@ mod account;
 mod applications;
 mod embedded;
 mod first_steps;
+mod forward_auth;
 mod guards;
 mod keyboard;
 mod locks;
