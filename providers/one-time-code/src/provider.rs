@@ -255,13 +255,11 @@ impl OneTimeCodeProvider {
             return Ok(Turn::refused("unknown_address"));
         };
         let masked = kept.to.masked();
-        let has_others = all.len() > 1;
+        let other = (all.len() > 1).then_some(self.words().other);
         if let Some(wait) = kept.sent.wait(context.now()) {
             let note = told(wait);
             return match asked {
-                Some(nonce) => {
-                    Stage::Sent(to, nonce).asks(code_form(&masked, has_others, Some(note)))
-                }
+                Some(nonce) => Stage::Sent(to, nonce).asks(code_form(&masked, other, Some(note))),
                 None => self.offer(context, Some(note)).await,
             };
         }
@@ -272,7 +270,7 @@ impl OneTimeCodeProvider {
             code: Some(issued),
             sent: kept.sent.and_now(context.now()),
         };
-        let turn = Stage::Sent(to, nonce).asks(code_form(&masked, has_others, None))?;
+        let turn = Stage::Sent(to, nonce).asks(code_form(&masked, other, None))?;
         Ok(turn
             .with_effect(replaced(record, &with)?)
             .with_effect(Effect::Send { message }))
@@ -393,7 +391,11 @@ impl OneTimeCodeProvider {
         if let Some(wait) = pace.sent.wait(context.now()) {
             let note = told(wait);
             return match pending {
-                Some(pending) => Stage::Proving(pending).asks(code_form(&masked, true, Some(note))),
+                Some(pending) => Stage::Proving(pending).asks(code_form(
+                    &masked,
+                    Some(self.words().other),
+                    Some(note),
+                )),
                 None => Stage::SettingUp.asks(self.address_form(Some(&to), Some(note))),
             };
         }
@@ -402,7 +404,8 @@ impl OneTimeCodeProvider {
         let sent = pace.sent.and_now(context.now());
         let kept = kept_pace(context, key, before.as_ref(), &KeptPace { sent })?;
         let proving = Proving { to, nonce, issued };
-        let turn = Stage::Proving(proving).asks(code_form(&masked, true, None))?;
+        let turn =
+            Stage::Proving(proving).asks(code_form(&masked, Some(self.words().other), None))?;
         Ok(turn.with_effect(kept).with_effect(Effect::Send { message }))
     }
 
@@ -564,7 +567,8 @@ fn said(message: impl Into<String>) -> Form {
     }
 }
 
-fn code_form(masked: &str, has_others: bool, note: Option<String>) -> Form {
+/// Asks for the code; `other` is the button that leads to another address.
+fn code_form(masked: &str, other: Option<&str>, note: Option<String>) -> Form {
     let mut code = Field::new(CODE, FieldKind::Code, Role::Code, "Code", "one-time-code");
     code.max_length = Some(MOST_TYPED);
     let link = |id: &str, label: &str| Action {
@@ -573,7 +577,7 @@ fn code_form(masked: &str, has_others: bool, note: Option<String>) -> Form {
         style: ActionStyle::Link,
     };
     let again = link(AGAIN, "Send another code");
-    let other = has_others.then(|| link(OTHER, "Use another address"));
+    let other = other.map(|label| link(OTHER, label));
     let sent = || format!("A code is on its way to {masked}. Only the newest one counts.");
     Form {
         message: Some(note.unwrap_or_else(sent)),

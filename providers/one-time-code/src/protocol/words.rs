@@ -17,6 +17,8 @@ pub(crate) struct Words {
     pub(crate) most_typed: u32,
     /// How an address is written.
     pub(crate) help: Option<&'static str>,
+    /// The button that leads to another one.
+    pub(crate) other: &'static str,
     /// What is missing where none was typed.
     pub(crate) missing: &'static str,
     /// What is wrong with one that can be none.
@@ -33,6 +35,7 @@ const MAIL: Words = Words {
     // RFC 5321 section 4.5.3.1.3.
     most_typed: 254,
     help: None,
+    other: "Use another address",
     missing: "Enter your e-mail address.",
     malformed: "This is no e-mail address.",
     set_up: "A code is sent to this address now, and whenever you sign in. If whoever reads this \
@@ -46,9 +49,10 @@ const SMS: Words = Words {
     autocomplete: "tel",
     // With a space around each digit, and some.
     most_typed: 64,
-    help: Some("With `+` and the country code, such as +49 30 123456."),
+    help: Some("With the country code, such as +49 30 123456."),
+    other: "Use another number",
     missing: "Enter your telephone number.",
-    malformed: "Enter the number with `+` and the country code, such as +49 30 123456.",
+    malformed: "Enter the number with the country code, such as +49 30 123456.",
     set_up: "A code is sent to this number now, and whenever you sign in. Somebody who talks your \
              telephone company into it can get your messages: if you can, set up an \
              authenticator app instead.",
