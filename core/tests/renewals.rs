@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gatelodge_core::{
-    engine::{Progress, ReplyAnswer, StepBody},
+    engine::{DutyReason, Progress, ReplyAnswer, StepBody},
     environment::later,
     model::{MustChange, Tenant, User},
     provider::Renewal,
@@ -42,7 +42,7 @@ async fn not_now(world: &World, browser: &mut Browser) -> Progress {
 }
 
 /// What the duty says, why, and whether it can be put off.
-fn shown(browser: &Browser) -> (String, Option<MustChange>, bool) {
+fn shown(browser: &Browser) -> (String, Option<DutyReason>, bool) {
     let step = browser.view.step.as_ref().unwrap();
     let StepBody::Prompt { provider, form } = &step.body else {
         panic!("{step:?}");
@@ -59,7 +59,7 @@ async fn a_credential_that_is_too_old_is_changed_before_the_session() {
     let mut browser = by_word(&world, &acme).await;
     assert!(browser.token().is_none());
     let (words, reason, can_wait) = shown(&browser);
-    assert_eq!((reason, can_wait), (Some(MustChange::Age), false));
+    assert_eq!((reason, can_wait), (Some(DutyReason::Age), false));
     assert!(words.starts_with("Your password is older than"), "{words}");
     assert!(matches!(
         not_now(&world, &mut browser).await,
@@ -95,7 +95,7 @@ async fn what_is_not_due_yet_is_offered_and_can_be_put_off() {
     world.word.renews(aged(Some(due)));
     let mut browser = by_word(&world, &acme).await;
     let (words, reason, can_wait) = shown(&browser);
-    assert_eq!((reason, can_wait), (Some(MustChange::Age), true));
+    assert_eq!((reason, can_wait), (Some(DutyReason::Age), true));
     let day = due.strftime("%-d %B %Y").to_string();
     assert!(words.contains(&day), "{words}");
     not_now(&world, &mut browser).await;
@@ -138,7 +138,7 @@ async fn what_an_administrator_demands_meanwhile_cannot_be_put_off() {
     not_now(&world, &mut browser).await;
     assert!(browser.token().is_none());
     let (_, reason, can_wait) = shown(&browser);
-    assert_eq!((reason, can_wait), (Some(MustChange::Administrator), false));
+    assert_eq!((reason, can_wait), (Some(DutyReason::Administrator), false));
     browser.change_word(&world, "second word").await.unwrap();
     assert!(world.knows(&browser).await, "one change does for both");
 }

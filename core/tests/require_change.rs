@@ -3,7 +3,7 @@
 use gatelodge_core::{
     ErrorKind,
     access::Caller,
-    engine::StepBody,
+    engine::{DutyReason, StepBody},
     model::{Grant, MustChange, Tenant, User},
 };
 
@@ -62,7 +62,7 @@ async fn an_administrator_asks_for_a_change_and_sessions_go_on() {
     let mut browser = Browser::at_tenant(world, acme).await;
     browser.word(world, "ada", "first word").await.unwrap();
     let step = browser.view.step.as_ref().unwrap();
-    assert_eq!(step.reason, Some(MustChange::Administrator));
+    assert_eq!(step.reason, Some(DutyReason::Administrator));
     assert!(message(&browser).starts_with("Your administrator asks"));
     browser.change_word(world, "second word").await.unwrap();
     assert!(world.knows(&browser).await);

@@ -351,7 +351,7 @@ async fn answers_that_can_never_be_right_name_the_field() {
 async fn only_what_is_offered_can_be_answered() {
     let world = World::new().await;
     let mut browser = Browser::anywhere(&world).await;
-    let Some(StepBody::Choose { providers }) = browser.view.step.clone().map(|s| s.body) else {
+    let Some(StepBody::Choose { providers, .. }) = browser.view.step.clone().map(|s| s.body) else {
         panic!("a first step is a choice");
     };
     assert_eq!(providers.len(), 1);

@@ -57,7 +57,7 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), StartError> {
         .map_err(StartError::io("the listener has no address"))?;
     let metrics = metrics(&loaded).await?;
     let gatelodge = Gatelodge::open(&loaded, address).await?;
-    for shortfall in config::shortfalls(&loaded.config, gatelodge.platform().providers()) {
+    for shortfall in config::shortfalls(&loaded, gatelodge.platform().providers()) {
         tracing::warn!("{shortfall}");
     }
     let sample = match &folder {

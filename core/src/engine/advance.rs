@@ -6,7 +6,7 @@ use super::{
     Claimed, Completed, Progress,
     answer::Attempt,
     device,
-    duty::duty,
+    duty::Duty,
     flow::{self, FlowProof, FlowTenant, Phase},
     outstanding::{Next, changeable, outstanding},
     sign_up::name_taken,
@@ -15,17 +15,13 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result,
-    access::{Caller, Principal},
-    limits::Lanes,
+    access::{Caller, Principal, action},
     messages,
     model::{EndReason, Factor, SessionEnd, Tenant, TenantId, User, UserId},
     platform::{AuditEventExt, obstacle_below},
-    provider::{Effect, Proof, Purpose, Renewal, Who},
-    service::{
-        NewSession, apply_effects, end_sessions, forget_devices, forget_links, is_lost_effect,
-        start_session,
-    },
-    storage::{Change, Changed, Scope, SessionFilter, UnitOfWork},
+    provider::{Credential, Effect, Proof, Purpose, Renewal, Who},
+    service::{NewSession, apply_effects, is_lost_effect, start_session},
+    storage::{Change, Changed, Scope, UnitOfWork},
 };
 
 /// What is to be written for a proof or a set-up.
@@ -36,8 +32,10 @@ pub(super) enum Write {
     SetUp,
     /// An account was made, and a credential set up with it.
     NewAccount(Box<User>, Factor),
-    /// The change of a credential was put off.
+    /// What has to be set up or changed was put off.
     PutOff,
+    /// A credential was removed.
+    Removed(Box<Credential>),
 }
 
 /// A proof of one user.
@@ -63,7 +61,7 @@ impl Write {
     fn epoch(&self) -> Option<i64> {
         match self {
             Self::Proof(proven) => Some(proven.epoch),
-            Self::SetUp | Self::NewAccount(..) | Self::PutOff => None,
+            Self::SetUp | Self::NewAccount(..) | Self::PutOff | Self::Removed(_) => None,
         }
     }
 }
@@ -134,7 +132,7 @@ impl Attempt<'_> {
     /// A credential was set up: for a duty, or because it was asked for.
     pub(crate) async fn enrolled(self, effects: Vec<Effect>) -> Result<Progress> {
         match (&self.claimed, self.found.flow.phase) {
-            (Claimed::User(found), Phase::ChangeCredential | Phase::Enrol) => {
+            (Claimed::User(found), Phase::ChangeCredential | Phase::AddFactor | Phase::Enrol) => {
                 let place = (found.0.id, found.1.id);
                 self.write(place, Write::SetUp, effects).await
             }
@@ -272,6 +270,11 @@ impl Attempt<'_> {
         if !self.session_goes_on(unit).await? {
             return Ok(Written::Refuse("session_over"));
         }
+        if let Write::Removed(credential) = &write
+            && let Some(obstacle) = self.removal_obstacle(unit, &user, credential).await?
+        {
+            return Ok(obstacle);
+        }
         let place = (tenant_id, Some(user_id));
         if let Write::Proof(proven) = &write
             && !self.credential_is_there(unit, user_id, proven).await?
@@ -332,7 +335,7 @@ impl Attempt<'_> {
     /// Whether the session that the flow was begun in is still there. A change
     /// that this very flow made ended it too. Whoever ends it in this unit looks
     /// once more, since it may be ended meanwhile.
-    async fn session_goes_on(&self, unit: &mut dyn UnitOfWork) -> Result<bool> {
+    pub(super) async fn session_goes_on(&self, unit: &mut dyn UnitOfWork) -> Result<bool> {
         let flow = &self.found.flow;
         let Some(id) = flow.session else {
             return Ok(true);
@@ -342,7 +345,7 @@ impl Attempt<'_> {
         Ok(session.is_some_and(|session| {
             let reason = session.ended.map(|end| end.reason);
             session.is_valid_at(now)
-                || (!flow.set_up.is_empty() && reason == Some(EndReason::CredentialChanged))
+                || (flow.has_changed_credentials() && reason == Some(EndReason::CredentialChanged))
         }))
     }
 
@@ -390,8 +393,12 @@ impl Attempt<'_> {
                     .changing("by", None, Some("registration".to_owned()))
             }
             Write::PutOff => {
+                let what = match flow.phase {
+                    Phase::AddFactor => "user.put_off_second_factor",
+                    _ => "user.put_off_change",
+                };
                 flow.put_off(platform.now());
-                event("user.put_off_change")
+                event(what)
             }
             Write::SetUp => {
                 let event = event("user.change_credential").changing("provider", None, provider);
@@ -401,26 +408,21 @@ impl Attempt<'_> {
                 }
                 flow.settle(&self.configured.id, due);
                 flow.set_up.push(self.configured.id.clone());
-                user.credential_epoch += 1;
-                user = unit.users().update(&user).await?;
-                forget_links(platform, unit, user.id, Some(&self.configured.id)).await?;
-                forget_devices(platform, unit, user.id).await?;
-                messages::tell(platform, unit, (tenant.id, &user), "credential_changed").await?;
-                self.told = true;
-                // A new credential has no wrong answers behind it.
-                Lanes::forget(unit, (tenant.id, user.id), [&self.configured.id]).await?;
-                let all = SessionFilter {
-                    user: Some(user.id),
-                    ..SessionFilter::default()
+                user = match self.credentials_changed(unit, tenant.id, user).await? {
+                    Some(user) => user,
+                    None => return Ok(None),
                 };
-                end_sessions(platform, unit, &all, EndReason::CredentialChanged).await?;
-                if !self.session_goes_on(unit).await? {
-                    return Ok(None);
-                }
-                self.changes.push(Change {
-                    tenant: tenant.id,
-                    what: Changed::User(user.id),
-                });
+                event
+            }
+            Write::Removed(credential) => {
+                flow.removed = true;
+                let event = event(action::USER_REMOVE_FACTOR)
+                    .changing("provider", provider, None)
+                    .changing("label", Some(credential.label), None);
+                user = match self.credentials_changed(unit, tenant.id, user).await? {
+                    Some(user) => user,
+                    None => return Ok(None),
+                };
                 event
             }
         };
@@ -451,20 +453,27 @@ impl Attempt<'_> {
         line: (Tenant, &[Tenant]),
         user: User,
     ) -> Result<Written> {
-        let environment = self.platform.environment();
         match outstanding(self.platform, unit, &self.found.flow, &user).await? {
-            Next::Do(phase) => {
-                let flow = &mut self.found.flow;
-                flow.go_to(environment, phase);
-                flow.duty = duty(flow, &user, self.platform.now())
-                    .filter(|_| phase == Phase::ChangeCredential);
-                let binding = self.found.flow.rebind(environment);
-                self.found.version = flow::save(self.platform, unit, &self.found).await?;
-                Ok(Written::Next(binding))
-            }
+            Next::Do(phase) => self.go_to(unit, phase, None).await,
+            Next::Duty(phase, duty) => self.go_to(unit, phase, Some(duty)).await,
             Next::Impossible(reason) => Ok(Written::Refuse(reason)),
             Next::Session => self.complete(unit, line, user).await,
         }
+    }
+
+    async fn go_to(
+        &mut self,
+        unit: &mut dyn UnitOfWork,
+        phase: Phase,
+        duty: Option<Duty>,
+    ) -> Result<Written> {
+        let environment = self.platform.environment();
+        let flow = &mut self.found.flow;
+        flow.go_to(environment, phase);
+        flow.duty = duty;
+        let binding = flow.rebind(environment);
+        self.found.version = flow::save(self.platform, unit, &self.found).await?;
+        Ok(Written::Next(binding))
     }
 
     /// Ends the flow without a session.
@@ -491,7 +500,7 @@ impl Attempt<'_> {
                 reason: EndReason::Replaced,
             };
             // What was set up in this flow ended it already.
-            if !unit.sessions().end(old, end).await? && flow.set_up.is_empty() {
+            if !unit.sessions().end(old, end).await? && !flow.has_changed_credentials() {
                 return Ok(Written::Refuse("session_over"));
             }
             self.changes.push(Change {
@@ -551,7 +560,7 @@ impl<A> Tried<A> {
     }
 }
 
-enum Written {
+pub(super) enum Written {
     Next(Option<crate::secret::Token>),
     Complete(Box<Completed>),
     Ended(Purpose),

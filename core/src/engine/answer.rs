@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Claimed, Progress, Reply, ReplyAnswer, SignIn, anonymous, device,
+    duty::SECOND_FACTOR,
     flow::{self, FlowHandle, Found, OpenOffer, Phase},
     start::{self, ensure_open},
     view::{TENANT, shown_form, shown_provider, view},
@@ -76,7 +77,7 @@ impl SignIn<'_> {
         if found.flow.phase == Phase::Tenant {
             return self.choose_tenant(found, reply, client).await;
         }
-        let offer = chosen_offer(&found, &reply.provider)?;
+        let offer = chosen_offer(&found, &reply)?;
         let configured = found
             .flow
             .offers
@@ -120,12 +121,17 @@ pub(super) fn ensure_room(platform: &Platform, provider: &str) -> Result<()> {
 
 /// Which offer is answered: the one that has a step of its own, or any that is
 /// offered.
-fn chosen_offer(found: &Found, provider: &str) -> Result<usize> {
-    let flow = &found.flow;
+fn chosen_offer(found: &Found, reply: &Reply) -> Result<usize> {
+    let (flow, provider) = (&found.flow, &reply.provider);
+    // What the engine asks itself beside the choice is about no way of them.
+    let is_ours = provider == SECOND_FACTOR && matches!(reply.answer, ReplyAnswer::Action(_));
+    if is_ours && flow.phase == Phase::AddFactor && flow.active.is_none() {
+        return Ok(0);
+    }
     let position = flow
         .offers
         .iter()
-        .position(|offer| shown_provider(flow, offer) == provider);
+        .position(|offer| shown_provider(flow, offer) == *provider);
     match (position, flow.active) {
         (Some(position), None) => Ok(position),
         (Some(position), Some(active)) if position == active => Ok(position),
@@ -144,6 +150,9 @@ impl Attempt<'_> {
 
     async fn take(mut self, answer: ReplyAnswer) -> Result<Progress> {
         let shown = self.open_offer()?.shown.clone();
+        if self.found.flow.phase == Phase::RemoveFactor {
+            return self.remove_factor(answer).await;
+        }
         match (shown, answer) {
             (None, ReplyAnswer::Go) => self.choose().await,
             (Some(Step::Wait { .. }), ReplyAnswer::Go) => {
@@ -159,8 +168,9 @@ impl Attempt<'_> {
                 self.claim_known().await?;
                 self.ask(Answer::Browser { response }).await
             }
-            (Some(_), ReplyAnswer::Action(action)) if self.puts_off(&action) => {
-                self.put_off().await
+            (_, ReplyAnswer::Action(action)) if self.puts_off(&action) => self.put_off().await,
+            (_, ReplyAnswer::Action(action)) if self.chooses_another(&action) => {
+                self.choose_another().await
             }
             (Some(Step::Prompt { form }), ReplyAnswer::Action(action)) => {
                 if form.actions.iter().all(|known| known.id != action) {

@@ -11,7 +11,8 @@ use crate::{
     Environment, Error, ErrorKind, Platform, Result,
     environment::later,
     model::{
-        ApplicationId, Factor, FactorClass, FlowId, ProviderId, SessionId, Tenant, TenantId, UserId,
+        ApplicationId, Factor, FactorClass, FlowId, ProviderId, RecordId, SessionId, Tenant,
+        TenantId, UserId,
     },
     provider::{Intent, PastProof, State, Step},
     seal::SealContext,
@@ -59,6 +60,12 @@ pub(crate) struct Flow {
     /// Whether it began with a link.
     pub(crate) linked: bool,
     pub(crate) target: Option<ProviderId>,
+    /// What is removed, for [`Intent::Remove`].
+    #[serde(default)]
+    pub(crate) factor: Option<RecordId>,
+    /// Whether it was.
+    #[serde(default)]
+    pub(crate) removed: bool,
     /// The session that a change of credentials was asked for in.
     pub(crate) session: Option<SessionId>,
     pub(crate) started_at: Timestamp,
@@ -84,9 +91,13 @@ pub(crate) struct Flow {
     /// What the proofs say has to be set up anew before a session.
     #[serde(default)]
     pub(crate) renewals: Vec<Duty>,
-    /// The duty that is being done, in [`Phase::ChangeCredential`].
+    /// The duty that is being done, in [`Phase::ChangeCredential`] and
+    /// [`Phase::AddFactor`].
     #[serde(default)]
     pub(crate) duty: Option<Duty>,
+    /// Whether setting a second factor up was put off.
+    #[serde(default)]
+    pub(crate) factor_put_off: bool,
     /// Whether a mailbox was shown to be the user's.
     pub(crate) mailbox: bool,
     pub(crate) complete: bool,
@@ -163,8 +174,12 @@ pub(crate) enum Phase {
     Second,
     /// A new credential must be chosen before going on.
     ChangeCredential,
+    /// A second factor must be set up before going on.
+    AddFactor,
     /// What was asked for is set up.
     Enrol,
+    /// What was asked for is removed.
+    RemoveFactor,
     /// The mailbox is shown to be the user's.
     Verify,
     /// An account is made.
@@ -201,6 +216,8 @@ impl Flow {
             two_factors: false,
             linked: false,
             target: None,
+            factor: None,
+            removed: false,
             session: None,
             started_at: now,
             expires_at: later(now, LIFETIME),
@@ -222,6 +239,7 @@ impl Flow {
             scope: None,
             renewals: Vec::new(),
             duty: None,
+            factor_put_off: false,
             mailbox: false,
             complete: false,
             stay: false,
@@ -251,6 +269,12 @@ impl Flow {
     /// who knows no credential for it.
     pub(crate) fn gets_back(&self) -> bool {
         self.duty.as_ref() == Some(&Duty::to_get_back())
+    }
+
+    /// Whether a credential was set up, changed or removed in it, which ended the
+    /// session that it began in.
+    pub(crate) fn has_changed_credentials(&self) -> bool {
+        self.removed || !self.set_up.is_empty()
     }
 
     pub(crate) fn past_proofs(&self) -> Vec<PastProof> {

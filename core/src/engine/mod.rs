@@ -18,7 +18,8 @@
 //! | `claim` | finds out whom an answer is about |
 //! | `sign_up` | makes accounts |
 //! | `advance` | applies a proof, and ends the flow with a session |
-//! | `duty` | why a credential has to be changed, and putting it off |
+//! | `duty` | why something has to be set up or changed, and putting it off |
+//! | `change` | what follows from a credential that was changed; removing one |
 //! | `silent` | devices that keep somebody signed in |
 //! | `mailbox` | makes an address that was shown to be the user's the user's |
 //! | `outstanding` | what has to be proven or done before a session |
@@ -28,6 +29,7 @@ mod advance;
 mod answer;
 mod callback;
 mod candidates;
+mod change;
 mod claim;
 mod device;
 mod duty;
@@ -44,6 +46,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
+pub use duty::DutyReason;
 pub use flow::{FlowHandle, Transport};
 pub use silent::{ResumeDevice, Resumed};
 pub use start::local_path;
@@ -53,7 +56,7 @@ pub(crate) use starts::FlowStarts;
 
 use crate::{
     Platform,
-    model::{ClientFacts, ProviderId, Session, Tenant, TenantId},
+    model::{ClientFacts, ProviderId, RecordId, Session, Tenant, TenantId},
     provider::{FieldError, Intent, LinkPurpose, Purpose},
     secret::{Secret, Token},
     service::{ApplicationRef, TenantRef},
@@ -84,6 +87,8 @@ pub struct StartFlow {
     pub session: Option<Arc<CheckedSession>>,
     /// What is to be set up, for [`Intent::Enrol`].
     pub target: Option<ProviderId>,
+    /// What is to be removed, for [`Intent::Remove`].
+    pub factor: Option<RecordId>,
     /// Comes by a link of this purpose, with its token, instead of choosing.
     pub link: Option<(LinkPurpose, Secret)>,
 }
@@ -100,6 +105,7 @@ impl StartFlow {
             two_factors: false,
             session: None,
             target: None,
+            factor: None,
             link: None,
         }
     }

@@ -2,6 +2,8 @@
 //! transaction that would write it, from the stored state and the flow's
 //! proofs alone. This is the one place that lets a flow end.
 
+use jiff::Timestamp;
+
 use super::{
     duty::{Duty, duty},
     flow::{Flow, Phase},
@@ -10,14 +12,17 @@ use crate::{
     Error, Platform, Result,
     model::{ProviderId, User},
     provider::{Configured, Intent, LinkPurpose},
+    service::demanded_from,
     storage::{Scope, UnitOfWork},
 };
 
 /// What comes next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Next {
     /// This has to be done first.
     Do(Phase),
+    /// This has to be set up or changed first.
+    Duty(Phase, Duty),
     /// Nothing: the session can begin.
     Session,
     /// Something is demanded that this user cannot do; a word for the audit log.
@@ -42,7 +47,9 @@ pub(crate) async fn outstanding(
             || flow.set_up.contains(&configured.id)
     };
     let demanded = demanded(&enrolled);
-    if !demanded.is_empty() && !demanded.iter().any(|configured| is_confirmed(configured)) {
+    // Nor is whoever has just removed the one that was proven asked for another.
+    let confirmed = flow.removed || demanded.iter().any(|configured| is_confirmed(configured));
+    if !demanded.is_empty() && !confirmed {
         return Ok(Next::Do(Phase::Second));
     }
     let classes = flow.classes();
@@ -50,19 +57,22 @@ pub(crate) async fn outstanding(
         let another = enrolled
             .iter()
             .any(|configured| !classes.contains(&configured.description.class));
-        return Ok(if another {
-            Next::Do(Phase::Second)
-        } else {
-            Next::Impossible("no_second_factor")
-        });
+        if another {
+            return Ok(Next::Do(Phase::Second));
+        }
+        // Where one has to be set up anyway, it is confirmed with afterwards.
+        if !demanded.is_empty() || !is_due(platform, unit, user).await? {
+            return Ok(Next::Impossible("no_second_factor"));
+        }
     }
+    let is_missing = demanded.is_empty();
     let now = platform.now();
     if let Some(duty) = duty(flow, user, now) {
         match changeable(platform, flow, Some(&duty)) {
             _ if flow.is_silent() && duty.may_wait(now) => {}
             // A device shows too little to set a credential up with.
             _ if flow.is_silent() => return Ok(Next::Impossible("credential_change_due")),
-            Some(_) => return Ok(Next::Do(Phase::ChangeCredential)),
+            Some(_) => return Ok(Next::Duty(Phase::ChangeCredential, duty)),
             None if duty.may_wait(now) => {}
             None => return Ok(Next::Impossible("credential_cannot_be_changed")),
         }
@@ -78,7 +88,40 @@ pub(crate) async fn outstanding(
     if flow.intent == Intent::Enrol && !flow.target.as_ref().is_some_and(is_set_up) {
         return Ok(Next::Do(Phase::Enrol));
     }
+    if flow.intent == Intent::Remove && !flow.removed {
+        return Ok(Next::Do(Phase::RemoveFactor));
+    }
+    if is_missing && let Some(due) = demanded_from(platform, unit, user).await? {
+        return Ok(missing_factor(platform, flow, due));
+    }
     Ok(Next::Session)
+}
+
+/// What follows for somebody who has no second factor and has to have one from
+/// `due` on.
+fn missing_factor(platform: &Platform, flow: &Flow, due: Option<Timestamp>) -> Next {
+    let duty = Duty::to_add_factor(due);
+    let may_wait = duty.may_wait(platform.now());
+    // A device shows too little to set anything up with, and what is limited to one
+    // page may not.
+    let cannot_ask = flow.is_silent() || flow.scope.is_some();
+    let signs_in = matches!(
+        flow.intent,
+        Intent::SignIn | Intent::SignUp | Intent::Recover
+    );
+    let can_be_set_up = platform.providers().factors_to_add().next().is_some();
+    match may_wait {
+        true if cannot_ask || !signs_in || flow.factor_put_off || !can_be_set_up => Next::Session,
+        false if cannot_ask => Next::Impossible("second_factor_due"),
+        false if !can_be_set_up => Next::Impossible("second_factor_cannot_be_set_up"),
+        true | false => Next::Duty(Phase::AddFactor, duty),
+    }
+}
+
+/// Whether a second factor is required of this user now.
+async fn is_due(platform: &Platform, unit: &mut dyn UnitOfWork, user: &User) -> Result<bool> {
+    let due = demanded_from(platform, unit, user).await?;
+    Ok(due.is_some_and(|due| due.is_none()))
 }
 
 /// Whether the tenant lets nobody in whose address is not verified.

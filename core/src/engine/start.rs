@@ -2,7 +2,7 @@
 //! it what they show first.
 
 use super::{
-    SignIn, StartFlow, Started,
+    SignIn, StartFlow, Started, change,
     flow::{
         self, Flow, FlowApplication, FlowHandle, FlowTenant, Found, OpenOffer, Phase, SignUpRules,
     },
@@ -14,7 +14,9 @@ use crate::{
     access::{Caller, Resource, action},
     model::{Application, ClientFacts, EffectiveSettings, Tenant, User},
     provider::{Configured, Entry, Intent, LinkPurpose, Step, Turn},
-    service::{ApplicationRef, ProviderCall, TenantRef},
+    service::{
+        ApplicationRef, ProviderCall, TenantRef, ensure_offered, ensure_removable, no_factor,
+    },
     storage::{Scope, UnitOfWork},
 };
 
@@ -93,7 +95,7 @@ impl SignIn<'_> {
                 };
                 Ok(())
             }
-            Intent::Enrol | Intent::Reprove | Intent::Verify => {
+            Intent::Enrol | Intent::Remove | Intent::Reprove | Intent::Verify => {
                 let session = start
                     .session
                     .as_ref()
@@ -110,8 +112,17 @@ impl SignIn<'_> {
                 flow.epoch = Some(session.session.credential_epoch);
                 flow.session = Some(session.session.id);
                 flow.target.clone_from(&start.target);
-                if start.intent == Intent::Enrol && enrol_target(self.0, flow).is_none() {
-                    return Err(Error::not_found("way to sign in"));
+                if start.intent == Intent::Enrol {
+                    let target = enrol_target(self.0, flow);
+                    let target = target.ok_or_else(|| Error::not_found("way to sign in"))?;
+                    let own = (session.tenant.id, session.user.id);
+                    ensure_offered(self.0, own, target).await?;
+                }
+                if start.intent == Intent::Remove {
+                    let own = (session.tenant.id, session.user.id);
+                    let factor = start.factor.ok_or_else(no_factor)?;
+                    flow.target = Some(ensure_removable(self.0, own, factor).await?);
+                    flow.factor = Some(factor);
                 }
                 let verifies = start.intent == Intent::Verify;
                 if verifies && self.0.providers().linker(LinkPurpose::Verify).is_none() {
@@ -259,15 +270,19 @@ pub(crate) async fn ensure_open(
 /// out: the others still work.
 async fn open(platform: &Platform, flow: &Flow, client: &ClientFacts) -> Result<Vec<OpenOffer>> {
     let subject = subject(platform, flow).await?;
+    if flow.phase == Phase::RemoveFactor {
+        let offer = change::removal(platform, flow, subject.as_ref()).await?;
+        return Ok(offer.into_iter().collect());
+    }
     let mut offers = Vec::new();
-    for configured in candidates(platform, flow, subject.as_ref()).await? {
+    let candidates = candidates(platform, flow, subject.as_ref()).await?;
+    // What is set up is begun once it is chosen, since that makes a secret.
+    let adds = flow.phase == Phase::AddFactor;
+    let only = alone(flow) || (adds && candidates.len() == 1);
+    for configured in candidates {
         let call = call(platform, flow, configured, subject.as_ref(), client);
-        if !configured.description.inline && !alone(flow) {
-            offers.push(OpenOffer {
-                provider: configured.id.clone(),
-                state: Default::default(),
-                shown: None,
-            });
+        if !only && (adds || !configured.description.inline) {
+            offers.push(to_choose(configured));
             continue;
         }
         match begin(flow, configured, &call).await {
@@ -276,8 +291,21 @@ async fn open(platform: &Platform, flow: &Flow, client: &ClientFacts) -> Result<
                 tracing::warn!(provider = %configured.id, error = ?error, "a provider could not begin");
             }
         }
+        if adds && offers.is_empty() {
+            // It can be put off all the same, or tried again.
+            offers.push(to_choose(configured));
+        }
     }
     Ok(offers)
+}
+
+/// An offer that begins when it is chosen.
+fn to_choose(configured: &Configured) -> OpenOffer {
+    OpenOffer {
+        provider: configured.id.clone(),
+        state: Default::default(),
+        shown: None,
+    }
 }
 
 /// Whether a phase has one provider only, which begins at once.
@@ -350,9 +378,10 @@ async fn candidates<'a>(
         (Phase::ChangeCredential, _) => changeable(platform, flow, flow.duty.as_ref())
             .into_iter()
             .collect(),
+        (Phase::AddFactor, _) => platform.providers().factors_to_add().collect(),
         (Phase::Enrol, _) => enrol_target(platform, flow).into_iter().collect(),
         (Phase::Verify, _) => linker(platform, LinkPurpose::Verify),
-        (Phase::Tenant | Phase::Second, _) => Vec::new(),
+        (Phase::Tenant | Phase::Second | Phase::RemoveFactor, _) => Vec::new(),
     })
 }
 
@@ -377,12 +406,12 @@ pub(crate) fn call<'a>(
     client: &ClientFacts,
 ) -> ProviderCall<'a> {
     let intent = match (flow.phase, flow.intent) {
-        (Phase::First, Intent::Enrol | Intent::Verify) => Intent::Reprove,
+        (Phase::First, Intent::Enrol | Intent::Remove | Intent::Verify) => Intent::Reprove,
         // Whoever shows the mailbox need not know what is replaced.
         (Phase::ChangeCredential, _) if flow.gets_back() => Intent::Recover,
-        (Phase::ChangeCredential | Phase::Enrol, _) => Intent::Enrol,
+        (Phase::ChangeCredential | Phase::AddFactor | Phase::Enrol, _) => Intent::Enrol,
         (Phase::Verify, _) => Intent::Verify,
-        (Phase::Second, Intent::Recover | Intent::Verify) => Intent::SignIn,
+        (Phase::Second, Intent::Recover | Intent::Remove | Intent::Verify) => Intent::SignIn,
         (_, intent) => intent,
     };
     let mut call = ProviderCall::new(platform, &configured.id, intent)
@@ -408,7 +437,7 @@ pub(crate) fn call<'a>(
 pub(crate) fn sets_up(phase: Phase) -> bool {
     matches!(
         phase,
-        Phase::ChangeCredential | Phase::Enrol | Phase::SignUp
+        Phase::ChangeCredential | Phase::AddFactor | Phase::Enrol | Phase::SignUp
     )
 }
 

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    duty,
+    duty::{self, DutyReason},
     flow::{Flow, Found, OpenOffer, Phase},
 };
 use crate::{
     Platform,
-    model::{ApplicationId, DisplayName, Email, MustChange, TenantName, UserName},
-    provider::{Choice, Field, FieldKind, Form, Intent, Role, Step},
+    model::{ApplicationId, DisplayName, Email, TenantName, UserName},
+    provider::{Action, Choice, Field, FieldKind, Form, Intent, Role, Step},
 };
 
 /// The field in which a tenant is named.
@@ -65,9 +65,9 @@ pub enum FlowState {
 pub struct StepView {
     /// The step's id, to be sent with the answer.
     pub id: String,
-    /// Why a credential has to be changed in it.
+    /// Why something has to be set up or changed in it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<MustChange>,
+    pub reason: Option<DutyReason>,
     /// Until when that may be put off, if it may.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
@@ -84,6 +84,9 @@ pub enum StepBody {
     Choose {
         /// In the order in which they are offered.
         providers: Vec<Offer>,
+        /// What can be done instead, as an answer to `duty:second-factor`.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        actions: Vec<Action>,
     },
     /// A form.
     Prompt {
@@ -170,27 +173,37 @@ fn body(platform: &Platform, flow: &Flow) -> StepBody {
             provider: "duty:choose-tenant".to_owned(),
             form: tenant_choice(flow),
         },
-        (Phase::ChangeCredential | Phase::Enrol | Phase::Verify, None) => flow
-            .offers
-            .first()
-            .map_or_else(nothing, |offer| single(platform, flow, offer)),
+        (Phase::ChangeCredential | Phase::Enrol | Phase::RemoveFactor | Phase::Verify, None) => {
+            flow.offers
+                .first()
+                .map_or_else(nothing, |offer| single(platform, flow, offer))
+        }
         (_, Some(active)) => flow
             .offers
             .get(active)
             .map_or_else(nothing, |offer| single(platform, flow, offer)),
-        (Phase::First | Phase::Second | Phase::SignUp, None) => StepBody::Choose {
-            providers: flow
-                .offers
-                .iter()
-                .filter_map(|offer| choice(platform, flow, offer))
-                .collect(),
+        (Phase::AddFactor, None) => match flow.offers.as_slice() {
+            [only] if only.shown.is_some() => single(platform, flow, only),
+            _ => choose(platform, flow, duty::later(flow)),
         },
+        (Phase::First | Phase::Second | Phase::SignUp, None) => choose(platform, flow, None),
+    }
+}
+
+fn choose(platform: &Platform, flow: &Flow, later: Option<Action>) -> StepBody {
+    let offers = flow.offers.iter();
+    StepBody::Choose {
+        providers: offers
+            .filter_map(|offer| choice(platform, flow, offer))
+            .collect(),
+        actions: later.into_iter().collect(),
     }
 }
 
 fn nothing() -> StepBody {
     StepBody::Choose {
         providers: Vec::new(),
+        actions: Vec::new(),
     }
 }
 
@@ -234,10 +247,10 @@ fn single(platform: &Platform, flow: &Flow, offer: &OpenOffer) -> StepBody {
 
 /// What the client calls the provider of a step.
 pub(crate) fn shown_provider(flow: &Flow, offer: &OpenOffer) -> String {
-    if flow.phase == Phase::ChangeCredential {
-        "duty:change-credential".to_owned()
-    } else {
-        offer.provider.to_string()
+    match flow.phase {
+        Phase::ChangeCredential => "duty:change-credential".to_owned(),
+        Phase::RemoveFactor => "duty:remove-factor".to_owned(),
+        _ => offer.provider.to_string(),
     }
 }
 
@@ -255,7 +268,7 @@ pub(crate) fn shown_form(platform: &Platform, flow: &Flow, offer: &OpenOffer) ->
             let own = sign_up_fields(flow);
             form.fields.splice(0..0, own);
         }
-        Phase::ChangeCredential => duty::explain(&mut form, flow.duty.as_ref()),
+        Phase::ChangeCredential | Phase::AddFactor => duty::explain(&mut form, flow),
         _ => {}
     }
     Some(form)

@@ -24,7 +24,8 @@ pub use name::{
 };
 pub use session::{EndReason, Factor, FactorClass, Session, SessionEnd};
 pub use settings::{
-    AtLimit, EffectiveSettings, RegistrationSettings, SessionSettings, TenantSettings,
+    AtLimit, EffectiveSettings, RegistrationSettings, SecondFactorRule, SecondFactorSettings,
+    SessionSettings, TenantSettings,
 };
 pub use tenant::Tenant;
 pub use user::{Grant, MustChange, User, UserStatus};

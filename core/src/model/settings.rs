@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -15,6 +16,8 @@ pub struct TenantSettings {
     pub session: SessionSettings,
     /// Self-registration.
     pub registration: RegistrationSettings,
+    /// Second factors.
+    pub second_factor: SecondFactorSettings,
 }
 
 /// How long sessions last.
@@ -58,6 +61,51 @@ pub struct RegistrationSettings {
     pub email_verified: Option<bool>,
 }
 
+/// Who has to have a second factor.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SecondFactorSettings {
+    /// What holds for everyone.
+    pub everyone: Option<SecondFactorRule>,
+    /// What holds for those who are granted anything, where that is more than holds
+    /// for everyone; unset: the same.
+    pub administrators: Option<SecondFactorRule>,
+    /// The first moment at which it is required of whom it is required of. Until
+    /// then they are reminded; unset: it is.
+    pub required_from: Option<Timestamp>,
+}
+
+/// What holds for second factors, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondFactorRule {
+    /// None can be set up. Whoever has one is asked for it all the same.
+    Off,
+    /// Whoever wants sets one up.
+    Optional,
+    /// Nobody is let in without.
+    Required,
+}
+
+impl SecondFactorRule {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Optional, Self::Required];
+
+    /// Its stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+    }
+
+    /// Reads a stable name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.as_str() == text)
+    }
+}
+
 /// The settings in force for a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectiveSettings {
@@ -79,6 +127,12 @@ pub struct EffectiveSettings {
     pub registration_display_name_required: bool,
     /// Whether somebody with an e-mail address is let in only once it is verified.
     pub registration_email_verified: bool,
+    /// What holds for everyone's second factors.
+    pub second_factor_everyone: SecondFactorRule,
+    /// What holds for those of administrators, where that is more.
+    pub second_factor_administrators: Option<SecondFactorRule>,
+    /// The first moment at which one is required of whom it is required of.
+    pub second_factor_required_from: Option<Timestamp>,
 }
 
 impl Default for EffectiveSettings {
@@ -93,6 +147,9 @@ impl Default for EffectiveSettings {
             registration_email_required: false,
             registration_display_name_required: false,
             registration_email_verified: false,
+            second_factor_everyone: SecondFactorRule::Optional,
+            second_factor_administrators: None,
+            second_factor_required_from: None,
         }
     }
 }
@@ -138,7 +195,26 @@ impl EffectiveSettings {
             &mut self.registration_email_verified,
             own.registration.email_verified,
         );
+        set(&mut self.second_factor_everyone, own.second_factor.everyone);
+        self.second_factor_administrators = own
+            .second_factor
+            .administrators
+            .or(self.second_factor_administrators);
+        self.second_factor_required_from = own
+            .second_factor
+            .required_from
+            .or(self.second_factor_required_from);
         self
+    }
+
+    /// What holds for the second factors of somebody, who is granted something or
+    /// not.
+    pub fn second_factor_rule(&self, is_administrator: bool) -> SecondFactorRule {
+        let everyone = self.second_factor_everyone;
+        match self.second_factor_administrators {
+            Some(more) if is_administrator => everyone.max(more),
+            _ => everyone,
+        }
     }
 }
 

@@ -96,6 +96,8 @@ pub enum Intent {
     /// To show that a mailbox is one's own, of the account that is signed in or
     /// about to be.
     Verify,
+    /// To remove a second factor of the signed-in account.
+    Remove,
 }
 
 /// The tenant, as a provider sees it.

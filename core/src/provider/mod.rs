@@ -208,6 +208,13 @@ pub struct Description {
     pub refusal_floor_ms: u32,
 }
 
+impl Description {
+    /// Whether it confirms sign-ins and starts none.
+    pub fn only_confirms(&self) -> bool {
+        self.second_factor && !self.first_step
+    }
+}
+
 /// Something a user has set up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
@@ -215,6 +222,9 @@ pub struct Credential {
     pub id: RecordId,
     /// What the person calls it, or what it is.
     pub label: String,
-    /// When it was set up.
+    /// Since when it is what it is: since it was set up, or changed.
     pub created_at: jiff::Timestamp,
+    /// How many are left, of what is used up.
+    #[serde(default)]
+    pub left: Option<u32>,
 }

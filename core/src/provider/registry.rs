@@ -122,6 +122,15 @@ impl Registry {
             .find_map(|configured| Some((configured, configured.provider.silent()?)))
     }
 
+    /// The configured providers that count as a second factor once somebody has set
+    /// them up: those that only confirm sign-ins, but for what stands in for others.
+    pub fn factors_to_add(&self) -> impl Iterator<Item = &Configured> {
+        self.providers().filter(|configured| {
+            let description = &configured.description;
+            description.only_confirms() && description.enrolment && !description.backup
+        })
+    }
+
     /// The configured providers, in order.
     pub fn providers(&self) -> impl Iterator<Item = &Configured> {
         self.configured.iter()

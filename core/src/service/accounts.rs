@@ -1,11 +1,13 @@
 //! One's own account: the ways to sign in to it.
 
-use super::ProviderCall;
+use jiff::Timestamp;
+
+use super::{ProviderCall, second_factor::rule_of};
 use crate::{
     Error, ErrorKind, Platform, Result,
     access::{Caller, Resource, action},
-    model::{ProviderId, Tenant, User},
-    provider::{Credential, Intent},
+    model::{ProviderId, SecondFactorRule, Tenant, User},
+    provider::{Configured, Credential, Intent},
     storage::Scope,
 };
 
@@ -22,8 +24,35 @@ pub struct SignInMethod {
     pub kind: String,
     /// What it is called.
     pub label: String,
+    /// Whether it only confirms sign-ins.
+    pub only_confirms: bool,
+    /// Whether it only stands in for others that do.
+    pub backup: bool,
     /// What is set up.
     pub credentials: Vec<Credential>,
+}
+
+impl SignInMethod {
+    pub(super) fn new(configured: &Configured, credentials: Vec<Credential>) -> Self {
+        let description = &configured.description;
+        Self {
+            provider: configured.id.clone(),
+            kind: description.kind.clone(),
+            label: description.label.clone(),
+            only_confirms: description.only_confirms(),
+            backup: description.backup,
+            credentials,
+        }
+    }
+}
+
+/// What holds for somebody's second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnRule {
+    /// Whether one is offered, and whether it is required.
+    pub rule: SecondFactorRule,
+    /// The moment from which it is required, while that is still to come.
+    pub due: Option<Timestamp>,
 }
 
 impl<'a> Accounts<'a> {
@@ -31,12 +60,15 @@ impl<'a> Accounts<'a> {
         Self(platform)
     }
 
-    /// The ways to sign in that the caller can set up, in the configured order.
+    /// The ways to sign in that the caller can set up or has set up, in the configured
+    /// order.
     ///
     /// # Errors
     /// [`ErrorKind::Unauthenticated`], and what storage and providers say.
     pub async fn sign_in_methods(&self, caller: &Caller) -> Result<Vec<SignInMethod>> {
         let (tenant, user) = self.own(caller).await?;
+        let own = rule_of(self.0, tenant.id, user.id).await?;
+        let is_offered = own.rule != SecondFactorRule::Off;
         let mut methods = Vec::new();
         for configured in self.0.providers().providers() {
             let Some(enrolment) = configured.provider.enrolment() else {
@@ -46,14 +78,22 @@ impl<'a> Accounts<'a> {
                 .in_tenant(Some(&tenant))
                 .of_user(&user)
                 .by_client(&caller.client);
-            methods.push(SignInMethod {
-                provider: configured.id.clone(),
-                kind: configured.description.kind.clone(),
-                label: configured.description.label.clone(),
-                credentials: enrolment.list(&call.context()).await?,
-            });
+            let credentials = enrolment.list(&call.context()).await?;
+            let method = SignInMethod::new(configured, credentials);
+            if is_offered || !method.only_confirms || !method.credentials.is_empty() {
+                methods.push(method);
+            }
         }
         Ok(methods)
+    }
+
+    /// What holds for the caller's second factor.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unauthenticated`], and what the storage says.
+    pub async fn second_factor_rule(&self, caller: &Caller) -> Result<OwnRule> {
+        let (tenant, user) = self.own(caller).await?;
+        rule_of(self.0, tenant.id, user.id).await
     }
 
     pub(super) async fn own(&self, caller: &Caller) -> Result<(Tenant, User)> {

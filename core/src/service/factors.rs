@@ -1,16 +1,19 @@
-//! The second factors of a user, as an administrator sees and removes them.
+//! The second factors of a user, as an administrator sees and removes them, and as
+//! their owner does.
 
 use super::{
-    ProviderCall, SignInMethod, Users, apply_effects, end_sessions, forget_devices,
+    Accounts, OwnRule, ProviderCall, SignInMethod, Users, apply_effects, end_sessions,
+    forget_devices,
+    second_factor::{demanded_from, rule_of},
     users::{changed, held, refuse_self},
 };
 use crate::{
     Error, Platform, Result,
     access::{Caller, action},
-    model::{EndReason, RecordId, Tenant, TenantId, User, UserId},
+    model::{EndReason, ProviderId, RecordId, Tenant, TenantId, User, UserId},
     platform::AuditEventExt,
-    provider::{Configured, Enrolment, Intent},
-    storage::{Scope, SessionFilter},
+    provider::{Configured, Credential, Effect, Enrolment, Intent},
+    storage::{Scope, SessionFilter, UnitOfWork},
 };
 
 impl Users<'_> {
@@ -27,20 +30,21 @@ impl Users<'_> {
     ) -> Result<Vec<SignInMethod>> {
         self.read(caller, tenant, id).await?;
         let of = owner(self.0, tenant, id).await?;
-        let mut factors = Vec::new();
-        for (configured, enrolment) in removable(self.0) {
-            let call = call(self.0, configured, &of);
-            let credentials = enrolment.list(&call.context()).await?;
-            if !credentials.is_empty() {
-                factors.push(SignInMethod {
-                    provider: configured.id.clone(),
-                    kind: configured.description.kind.clone(),
-                    label: configured.description.label.clone(),
-                    credentials,
-                });
-            }
-        }
-        Ok(factors)
+        factors_of(self.0, &of).await
+    }
+
+    /// What holds for a user's second factor.
+    ///
+    /// # Errors
+    /// As [`Users::read`].
+    pub async fn second_factor_rule(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        id: UserId,
+    ) -> Result<OwnRule> {
+        self.read(caller, tenant, id).await?;
+        rule_of(self.0, tenant, id).await
     }
 
     /// Removes one of them, for somebody who lost it. The user's sessions end,
@@ -60,17 +64,8 @@ impl Users<'_> {
         self.authorise_for(caller, action, tenant, id).await?;
         refuse_self(caller, tenant, id, "removes a factor of")?;
         let of = owner(self.0, tenant, id).await?;
-        let mut found = None;
-        for (configured, enrolment) in removable(self.0) {
-            let call = call(self.0, configured, &of);
-            let listed = enrolment.list(&call.context()).await?;
-            if let Some(credential) = listed.into_iter().find(|listed| listed.id == factor) {
-                let effects = enrolment.remove(&call.context(), factor).await?;
-                found = Some((&configured.id, credential.label, effects));
-                break;
-            }
-        }
-        let (provider, label, effects) = found.ok_or_else(no_factor)?;
+        let found = find_factor(self.0, &of, factor).await?;
+        let (provider, effects) = (&found.configured.id, found.removal().await?);
         let mut unit = self.0.write(Scope::Tenant(tenant)).await?;
         let place = (tenant, id);
         let mut user = held(unit.as_mut(), place, None).await?;
@@ -94,14 +89,126 @@ impl Users<'_> {
             .event(caller, Some(tenant), action)
             .about(id)
             .changing("provider", Some(provider.to_string()), None)
-            .changing("label", Some(label), None);
+            .changing("label", Some(found.credential.label.clone()), None);
         unit.audit().append(&event).await?;
         self.0.commit(unit, &[changed(tenant, id)]).await
     }
 }
 
-fn no_factor() -> Error {
+impl Accounts<'_> {
+    /// What the caller has set up only to confirm sign-ins. It is removed in a flow
+    /// that asks for a proof first, begun with [`Intent::Remove`].
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unauthenticated`], and what storage and providers say.
+    pub async fn factors(&self, caller: &Caller) -> Result<Vec<SignInMethod>> {
+        let of = self.own(caller).await?;
+        factors_of(self.0, &of).await
+    }
+}
+
+/// A second factor of somebody.
+pub(crate) struct Factor<'a> {
+    platform: &'a Platform,
+    owner: &'a (Tenant, User),
+    enrolment: &'a dyn Enrolment,
+    /// Its provider.
+    pub(crate) configured: &'a Configured,
+    /// It.
+    pub(crate) credential: Credential,
+}
+
+impl Factor<'_> {
+    /// The effects that remove it.
+    pub(crate) async fn removal(&self) -> Result<Vec<Effect>> {
+        let call = call(self.platform, self.configured, self.owner);
+        let id = self.credential.id;
+        self.enrolment.remove(&call.context(), id).await
+    }
+}
+
+/// A second factor of `owner`; [`crate::ErrorKind::NotFound`] when there is none. No
+/// unit of work may be open meanwhile.
+pub(crate) async fn find_factor<'a>(
+    platform: &'a Platform,
+    owner: &'a (Tenant, User),
+    id: RecordId,
+) -> Result<Factor<'a>> {
+    for (configured, enrolment) in removable(platform) {
+        let call = call(platform, configured, owner);
+        let listed = enrolment.list(&call.context()).await?;
+        if let Some(credential) = listed.into_iter().find(|listed| listed.id == id) {
+            return Ok(Factor {
+                platform,
+                owner,
+                enrolment,
+                configured,
+                credential,
+            });
+        }
+    }
+    Err(no_factor())
+}
+
+/// The provider of a second factor that its owner may remove.
+///
+/// # Errors
+/// [`crate::ErrorKind::NotFound`] when there is none,
+/// [`crate::ErrorKind::Refused`] for the last one of who has to have one.
+pub(crate) async fn ensure_removable(
+    platform: &Platform,
+    (tenant, user): (TenantId, UserId),
+    factor: RecordId,
+) -> Result<ProviderId> {
+    let owner = owner(platform, tenant, user).await?;
+    let found = find_factor(platform, &owner, factor).await?;
+    let mut unit = platform.read(Scope::Tenant(tenant)).await?;
+    let last = is_last_required(platform, unit.as_mut(), &owner.1, factor).await?;
+    unit.rollback().await?;
+    if last {
+        return Err(Error::refused(
+            "a second factor is required here; set another one up before removing this one",
+        ));
+    }
+    Ok(found.configured.id.clone())
+}
+
+/// Whether this is the last second factor of a user who has to have one now, in a
+/// unit of the user's tenant. What only stands in for others never is.
+pub(crate) async fn is_last_required(
+    platform: &Platform,
+    unit: &mut dyn UnitOfWork,
+    user: &User,
+    factor: RecordId,
+) -> Result<bool> {
+    if demanded_from(platform, unit, user).await? != Some(None) {
+        return Ok(false);
+    }
+    let (mut is_one, mut others) = (false, 0);
+    for configured in platform.providers().factors_to_add() {
+        for record in unit.records().by_user(&configured.id, user.id).await? {
+            let counts = !record.is_expired_at(platform.now());
+            is_one |= record.id == factor;
+            others += usize::from(counts && record.id != factor);
+        }
+    }
+    Ok(is_one && others == 0)
+}
+
+pub(crate) fn no_factor() -> Error {
     Error::not_found("second factor")
+}
+
+async fn factors_of(platform: &Platform, owner: &(Tenant, User)) -> Result<Vec<SignInMethod>> {
+    let mut factors = Vec::new();
+    for (configured, enrolment) in removable(platform) {
+        let call = call(platform, configured, owner);
+        let credentials = enrolment.list(&call.context()).await?;
+        if !credentials.is_empty() {
+            factors.push(SignInMethod::new(configured, credentials));
+        }
+    }
+    Ok(factors)
 }
 
 /// The providers that only confirm sign-ins, and that people set up. What can
@@ -109,9 +216,11 @@ fn no_factor() -> Error {
 fn removable(platform: &Platform) -> impl Iterator<Item = (&Configured, &dyn Enrolment)> {
     platform.providers().providers().filter_map(|configured| {
         let description = &configured.description;
-        let only_confirms = description.second_factor && !description.first_step;
         let enrolment = configured.provider.enrolment();
-        Some((configured, enrolment.filter(|_| only_confirms)?))
+        Some((
+            configured,
+            enrolment.filter(|_| description.only_confirms())?,
+        ))
     })
 }
 

@@ -15,13 +15,14 @@ mod entries;
 mod factors;
 mod links;
 mod rules;
+mod second_factor;
 mod sessions;
 mod setup;
 mod tenants;
 mod user_locks;
 mod users;
 
-pub use accounts::{Accounts, SignInMethod};
+pub use accounts::{Accounts, OwnRule, SignInMethod};
 pub use applications::{ApplicationPatch, ApplicationRef, Applications, NewApplication};
 pub use audit::AuditLog;
 pub use backups::{BackupSchedule, BackupTurn, Backups, MadeBackup};
@@ -38,6 +39,8 @@ pub(crate) use credentials::{
     ProviderCall, apply_effects, enrol_secret, forget_links, is_lost_effect,
 };
 pub(crate) use devices::{end_device, forget_devices};
+pub(crate) use factors::{Factor, ensure_removable, find_factor, is_last_required, no_factor};
+pub(crate) use second_factor::{demanded_from, ensure_offered};
 pub(crate) use sessions::{NewSession, end_sessions, start_session};
 
 use crate::storage::Page;

@@ -5,8 +5,8 @@ use crate::{
     Error, Platform, Result,
     access::{Caller, Resource, action},
     model::{
-        DisplayName, EffectiveSettings, EndReason, Lock, NameKey, Tenant, TenantId, TenantName,
-        TenantSettings,
+        DisplayName, EffectiveSettings, EndReason, Lock, NameKey, SecondFactorRule, Tenant,
+        TenantId, TenantName, TenantSettings,
     },
     platform::AuditEventExt,
     storage::{Change, Changed, Page, Scope, SessionFilter, UnitOfWork},
@@ -392,7 +392,8 @@ impl<'a> Tenants<'a> {
     /// Replaces a tenant's own settings; answers their new version.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] for a value out of range,
+    /// [`crate::ErrorKind::Invalid`] for a value out of range and for a second factor
+    /// that is required where none can be set up,
     /// [`crate::ErrorKind::Conflict`] for a stale version.
     pub async fn put_settings(
         &self,
@@ -404,6 +405,7 @@ impl<'a> Tenants<'a> {
         self.0
             .authorise(caller, action::SETTINGS_UPDATE, &Resource::tenant(id))?;
         new.check()?;
+        ensure_possible(self.0, &new)?;
         let mut unit = self.0.write(Scope::Tenant(id)).await?;
         taken(unit.as_mut(), id, None).await?;
         let (old, stored) = unit.tenants().settings(id).await?;
@@ -421,6 +423,22 @@ impl<'a> Tenants<'a> {
         self.0.commit(unit, &[changed(id)]).await?;
         Ok((new, version))
     }
+}
+
+/// Refuses to require what nobody could set up: nobody would get in any more.
+fn ensure_possible(platform: &Platform, settings: &TenantSettings) -> Result<()> {
+    let rules = &settings.second_factor;
+    let required = Some(SecondFactorRule::Required);
+    let field = match required {
+        _ if rules.everyone == required => "second_factor.everyone",
+        _ if rules.administrators == required => "second_factor.administrators",
+        _ => return Ok(()),
+    };
+    if platform.providers().factors_to_add().next().is_some() {
+        return Ok(());
+    }
+    let message = "cannot be `required`: no configured provider can be set up as a second factor";
+    Err(Error::invalid(field, message))
 }
 
 /// The tenant with its row taken: whoever holds it, such as a sign-in under way,

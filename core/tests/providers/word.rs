@@ -196,6 +196,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Vec<Credential>> {
         id: record.id,
         label: record.label,
         created_at: record.created_at,
+        left: None,
     });
     Ok(credentials.collect())
 }

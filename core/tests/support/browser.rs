@@ -186,7 +186,7 @@ impl Browser {
     pub(crate) fn asked_by(&self) -> Vec<String> {
         match self.view.step.as_ref().map(|step| &step.body) {
             None => Vec::new(),
-            Some(StepBody::Choose { providers }) => {
+            Some(StepBody::Choose { providers, .. }) => {
                 providers.iter().map(|offer| offer.id.clone()).collect()
             }
             Some(

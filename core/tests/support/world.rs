@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) limits: LimitPolicy,
     pub(crate) messages: Messages,
     pub(crate) more: Vec<(&'static str, Arc<dyn Provider>)>,
+    /// Leaves the second factor `code` out.
+    pub(crate) only_word: bool,
 }
 
 /// A platform and what it stands on.
@@ -286,7 +288,8 @@ fn parts(
     let mut providers = Registry::new();
     let usual: [(&str, Arc<dyn Provider>); 2] =
         [("password", word.clone()), ("code", code.clone())];
-    for (id, made) in usual.into_iter().chain(plan.more.iter().cloned()) {
+    let usual = usual.into_iter().take(if plan.only_word { 1 } else { 2 });
+    for (id, made) in usual.chain(plan.more.iter().cloned()) {
         providers.add(provider(id), made).unwrap();
     }
     Parts {

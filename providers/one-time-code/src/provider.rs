@@ -212,6 +212,7 @@ impl Enrolment for OneTimeCodeProvider {
             id: record.id,
             label: record.label,
             created_at: record.created_at,
+            left: None,
         });
         Ok(listed.collect())
     }

@@ -161,9 +161,12 @@ impl OneTimeTokenProvider {
         let (purpose, form) = match facts.intent {
             Intent::Recover => (LinkPurpose::Reset, recover_form()),
             Intent::Verify => (LinkPurpose::Verify, verify_form(facts.subject.as_ref())),
-            Intent::SignIn | Intent::Reprove | Intent::Enrol | Intent::Link | Intent::SignUp => {
-                (LinkPurpose::SignIn, sign_in_form(facts.subject.is_some()))
-            }
+            Intent::SignIn
+            | Intent::Reprove
+            | Intent::Enrol
+            | Intent::Link
+            | Intent::Remove
+            | Intent::SignUp => (LinkPurpose::SignIn, sign_in_form(facts.subject.is_some())),
         };
         Ok(Turn::prompt(form).with_state(Stage::Asked(purpose).written()?))
     }

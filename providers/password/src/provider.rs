@@ -355,8 +355,11 @@ impl Enrolment for PasswordProvider {
             .into_iter()
             .map(|record| Credential {
                 id: record.id,
+                created_at: Stored::read(&record.data.0)
+                    .and_then(|stored| stored.set_at)
+                    .unwrap_or(record.created_at),
                 label: record.label,
-                created_at: record.created_at,
+                left: None,
             })
             .collect())
     }

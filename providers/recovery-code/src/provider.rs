@@ -180,6 +180,7 @@ impl Enrolment for RecoveryCodeProvider {
         let records = context.services.subject_records().await?;
         let listed = records.into_iter().map(|record| Credential {
             id: record.id,
+            left: open(context.facts, &record).and_then(|set| u32::try_from(set.len()).ok()),
             label: record.label,
             created_at: record.created_at,
         });

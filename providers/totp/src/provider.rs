@@ -281,6 +281,7 @@ impl Enrolment for TotpProvider {
             id: record.id,
             label: record.label,
             created_at: record.created_at,
+            left: None,
         });
         Ok(listed.collect())
     }

@@ -75,6 +75,11 @@ pub(super) fn settings(own: &TenantSettings, version: i64, in_force: &EffectiveS
                 "display_name_required": in_force.registration_display_name_required,
                 "email_verified": in_force.registration_email_verified,
             },
+            "second_factor": {
+                "everyone": in_force.second_factor_everyone,
+                "administrators": in_force.second_factor_administrators,
+                "required_from": in_force.second_factor_required_from,
+            },
         },
         "version": version,
     })
@@ -109,6 +114,6 @@ mod tests {
             names.collect::<Vec<_>>()
         };
         assert_eq!(names("own"), names("effective"));
-        assert_eq!(names("own").len(), 9);
+        assert_eq!(names("own").len(), 12);
     }
 }

@@ -163,7 +163,7 @@ fn look_at_configuration(
     messages(&loaded, &policy, &page_options(&loaded)?)?;
     let mut words = "The configuration is good.".to_owned();
     let mut warnings = loaded.warnings().to_vec();
-    warnings.extend(config::shortfalls(&loaded.config, &providers));
+    warnings.extend(config::shortfalls(&loaded, &providers));
     for warning in &warnings {
         words.push_str(&format!("\nwarning: {}", text::plain(&warning.to_string())));
     }

@@ -1,7 +1,8 @@
 //! `gatelodge tenant settings`
 
 use clap::Args;
-use gatelodge_core::model::{AtLimit, EffectiveSettings, TenantSettings};
+use gatelodge_core::model::{AtLimit, EffectiveSettings, SecondFactorRule, TenantSettings};
+use jiff::Timestamp;
 
 use super::{
     administration::Administration, document, failure::Failure, tenant::ThisTenant, text::quoted,
@@ -30,7 +31,10 @@ Keys:
   registration.enabled                whether people may make their own accounts; `true` or `false`
   registration.email_required         whether they must state an e-mail address; `true` or `false`
   registration.display_name_required  whether they must state a display name; `true` or `false`
-  registration.email_verified         whether an address must be verified before sign-in; `true` or `false`";
+  registration.email_verified         whether an address must be verified before sign-in; `true` or `false`
+  second_factor.everyone              a second factor is `off`, `optional` or `required` for everyone
+  second_factor.administrators        the same for those who are granted anything, where that is more
+  second_factor.required_from         from when on `required` holds, such as `2027-01-01T00:00:00Z`";
 
 /// A setting of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +48,13 @@ enum Key {
     EmailRequired,
     DisplayNameRequired,
     EmailVerified,
+    SecondFactorEveryone,
+    SecondFactorAdministrators,
+    SecondFactorRequiredFrom,
 }
 
 impl Key {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::IdleMinutes,
         Self::AbsoluteMinutes,
         Self::Limit,
@@ -57,6 +64,9 @@ impl Key {
         Self::EmailRequired,
         Self::DisplayNameRequired,
         Self::EmailVerified,
+        Self::SecondFactorEveryone,
+        Self::SecondFactorAdministrators,
+        Self::SecondFactorRequiredFrom,
     ];
 
     /// Its name in the settings' JSON, dotted.
@@ -71,6 +81,9 @@ impl Key {
             Self::EmailRequired => "registration.email_required",
             Self::DisplayNameRequired => "registration.display_name_required",
             Self::EmailVerified => "registration.email_verified",
+            Self::SecondFactorEveryone => "second_factor.everyone",
+            Self::SecondFactorAdministrators => "second_factor.administrators",
+            Self::SecondFactorRequiredFrom => "second_factor.required_from",
         }
     }
 
@@ -139,6 +152,9 @@ fn is_own(own: &TenantSettings, key: Key) -> bool {
         Key::EmailRequired => own.registration.email_required.is_some(),
         Key::DisplayNameRequired => own.registration.display_name_required.is_some(),
         Key::EmailVerified => own.registration.email_verified.is_some(),
+        Key::SecondFactorEveryone => own.second_factor.everyone.is_some(),
+        Key::SecondFactorAdministrators => own.second_factor.administrators.is_some(),
+        Key::SecondFactorRequiredFrom => own.second_factor.required_from.is_some(),
     }
 }
 
@@ -155,6 +171,14 @@ fn value(in_force: &EffectiveSettings, key: Key) -> String {
         Key::EmailRequired => in_force.registration_email_required.to_string(),
         Key::DisplayNameRequired => in_force.registration_display_name_required.to_string(),
         Key::EmailVerified => in_force.registration_email_verified.to_string(),
+        Key::SecondFactorEveryone => in_force.second_factor_everyone.as_str().to_owned(),
+        Key::SecondFactorAdministrators => in_force
+            .second_factor_administrators
+            .map_or("as everyone", SecondFactorRule::as_str)
+            .to_owned(),
+        Key::SecondFactorRequiredFrom => in_force
+            .second_factor_required_from
+            .map_or_else(|| "at once".to_owned(), |from| from.to_string()),
     }
 }
 
@@ -175,6 +199,8 @@ fn put(settings: &mut TenantSettings, key: Key, value: Option<&str>) -> Result<(
     let number = |expected: &str| parsed(key, value, expected);
     let truth = || parsed(key, value, "`true` or `false`");
     let (session, registration) = (&mut settings.session, &mut settings.registration);
+    let factor = &mut settings.second_factor;
+    let rule = || value.map(|value| rule(key, value)).transpose();
     match key {
         Key::IdleMinutes => session.idle_minutes = number("a number of minutes")?,
         Key::AbsoluteMinutes => session.absolute_minutes = number("a number of minutes")?,
@@ -185,6 +211,12 @@ fn put(settings: &mut TenantSettings, key: Key, value: Option<&str>) -> Result<(
         Key::EmailRequired => registration.email_required = truth()?,
         Key::DisplayNameRequired => registration.display_name_required = truth()?,
         Key::EmailVerified => registration.email_verified = truth()?,
+        Key::SecondFactorEveryone => factor.everyone = rule()?,
+        Key::SecondFactorAdministrators => factor.administrators = rule()?,
+        Key::SecondFactorRequiredFrom => {
+            let expected = "a moment such as `2027-01-01T00:00:00Z`";
+            factor.required_from = parsed::<Timestamp>(key, value, expected)?;
+        }
     }
     Ok(())
 }
@@ -196,6 +228,11 @@ fn parsed<T: std::str::FromStr>(
 ) -> Result<Option<T>, Failure> {
     let read = value.map(|value| value.parse().map_err(|_| wrong(key, value, expected)));
     read.transpose()
+}
+
+fn rule(key: Key, value: &str) -> Result<SecondFactorRule, Failure> {
+    let expected = "`off`, `optional` or `required`";
+    SecondFactorRule::parse(value).ok_or_else(|| wrong(key, value, expected))
 }
 
 fn at_limit(value: &str) -> Result<AtLimit, Failure> {
@@ -250,6 +287,9 @@ mod tests {
             "registration.email_required=false",
             "registration.display_name_required=true",
             "registration.email_verified=true",
+            "second_factor.everyone=optional",
+            "second_factor.administrators=required",
+            "second_factor.required_from=2027-01-01T00:00:00Z",
         ];
         let set = changed(TenantSettings::default(), &arguments(&all, &[])).unwrap();
         let json = serde_json::to_value(&set).unwrap();
@@ -294,6 +334,8 @@ mod tests {
             "session.limit=-1",
             "session.at_limit=maybe",
             "registration.enabled=yes",
+            "second_factor.everyone=sometimes",
+            "second_factor.required_from=2027-01-01",
         ] {
             assert!(
                 changed(TenantSettings::default(), &arguments(&[wrong], &[])).is_err(),

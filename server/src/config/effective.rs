@@ -28,6 +28,9 @@ impl Config {
             registration_email_required: requires(RequiredAttribute::Email),
             registration_display_name_required: requires(RequiredAttribute::DisplayName),
             registration_email_verified: self.registration.email_verified,
+            second_factor_everyone: self.second_factor.everyone.into(),
+            second_factor_administrators: self.second_factor.administrators.map(Into::into),
+            second_factor_required_from: self.second_factor.required_from,
         }
     }
 
@@ -69,7 +72,10 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use gatelodge_core::model::SecondFactorRule as CoreRule;
+
     use super::*;
+    use crate::config::SecondFactorRule;
 
     #[test]
     fn the_defaults_are_those_of_the_core() {
@@ -90,6 +96,10 @@ mod tests {
         config.session.remember_days = 5;
         config.registration.enabled = true;
         config.registration.email_verified = true;
+        let from = jiff::Timestamp::from_second(1_800_000_000).ok();
+        config.second_factor.everyone = SecondFactorRule::Off;
+        config.second_factor.administrators = Some(SecondFactorRule::Required);
+        config.second_factor.required_from = from;
         config.registration.required =
             vec![RequiredAttribute::Email, RequiredAttribute::DisplayName];
         let expected = EffectiveSettings {
@@ -102,6 +112,9 @@ mod tests {
             registration_email_required: true,
             registration_display_name_required: true,
             registration_email_verified: true,
+            second_factor_everyone: CoreRule::Off,
+            second_factor_administrators: Some(CoreRule::Required),
+            second_factor_required_from: from,
         };
         assert_eq!(config.effective_settings(), expected);
     }

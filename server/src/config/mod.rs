@@ -31,6 +31,7 @@ mod providers;
 mod registration;
 mod rules;
 mod schema;
+mod second_factor;
 mod secret;
 mod server;
 mod session;
@@ -65,6 +66,7 @@ pub use self::{
     providers::ProviderConfig,
     registration::{RegistrationConfig, RequiredAttribute},
     schema::schema,
+    second_factor::{SecondFactorConfig, SecondFactorRule},
     secret::{REDACTED, Secret},
     server::ServerConfig,
     session::{AtLimit, SessionConfig},
@@ -76,7 +78,7 @@ pub use self::{
 };
 
 /// The sections, in the order they are shown. `providers`, a list, comes after them.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "server",
     "storage",
     "keys",
@@ -86,6 +88,7 @@ const SECTIONS: [&str; 14] = [
     "session",
     "tokens",
     "registration",
+    "second_factor",
     "tenancy",
     "limits",
     "pages",
@@ -115,6 +118,8 @@ pub struct Config {
     pub tokens: TokensConfig,
     /// Whether people may make their own accounts.
     pub registration: RegistrationConfig,
+    /// Who has to have a second factor.
+    pub second_factor: SecondFactorConfig,
     /// How a sign-in finds its tenant.
     pub tenancy: TenancyConfig,
     /// What slows guessing down.
@@ -141,6 +146,7 @@ impl Default for Config {
             session: SessionConfig::default(),
             tokens: TokensConfig::default(),
             registration: RegistrationConfig::default(),
+            second_factor: SecondFactorConfig::default(),
             tenancy: TenancyConfig::default(),
             limits: LimitsConfig::default(),
             pages: PagesConfig::default(),

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 
 use super::{
-    Config,
+    Loaded, SecondFactorRule,
     error::{ConfigError, Problem},
     settings::Settings,
 };
@@ -68,11 +68,12 @@ impl ProviderConfig {
     }
 }
 
-/// Which requirements the rules of the configured providers fall short of, with
-/// where each was set: allowed, and told whoever configures them.
-pub(crate) fn shortfalls(config: &Config, registry: &Registry) -> Vec<Problem> {
-    let mut shortfalls = Vec::new();
-    for provider in &config.providers {
+/// Which requirements the rules of the configured providers fall short of, and what
+/// they cannot do that is required elsewhere, with where each was set: allowed, and
+/// told whoever configures them.
+pub(crate) fn shortfalls(loaded: &Loaded, registry: &Registry) -> Vec<Problem> {
+    let mut shortfalls = impossible(loaded, registry);
+    for provider in &loaded.config.providers {
         let mut all = registry.providers();
         let Some(configured) = all.find(|one| one.id.as_str() == provider.id()) else {
             continue;
@@ -87,6 +88,23 @@ pub(crate) fn shortfalls(config: &Config, registry: &Registry) -> Vec<Problem> {
         }
     }
     shortfalls
+}
+
+/// A second factor that is required where none can be set up: nobody would get in.
+fn impossible(loaded: &Loaded, registry: &Registry) -> Vec<Problem> {
+    let rules = &loaded.config.second_factor;
+    let key = match SecondFactorRule::Required {
+        required if rules.everyone == required => "everyone",
+        required if rules.administrators == Some(required) => "administrators",
+        _ => return Vec::new(),
+    };
+    if registry.factors_to_add().next().is_some() {
+        return Vec::new();
+    }
+    let text = "is `required`, and no provider can be set up as a second factor: whoever has none \
+                will not get in; configure one, such as `totp`";
+    let error = loaded.error(&format!("second_factor.{key}"), text);
+    error.problems().to_vec()
 }
 
 impl Serialize for ProviderConfig {

@@ -33,6 +33,7 @@ pub(super) fn all() -> Vec<Sample> {
         sample("sign-up-errors", &sign_up_errors()),
         sample("second-step", &second_step()),
         sample("enrol", &enrol()),
+        sample("add-factor", &add_factor()),
         sample("choose-tenant", &choose_tenant()),
         sample("waiting", &waiting()),
         sample("only-redirects", &only_redirects()),
@@ -313,6 +314,22 @@ fn enrol() -> FlowView {
         frame: signed_in(""),
         methods: vec![method],
         ..FlowView::new("Add an authenticator app")
+    }
+}
+
+fn add_factor() -> FlowView {
+    FlowView {
+        tenant: Some(northwind()),
+        intro: Some("Northwind asks for a second step, starting 1 December 2026.".into()),
+        methods: vec![
+            redirect("totp", "Authenticator app"),
+            redirect("mail", "Code by e-mail"),
+        ],
+        instead: vec![Instead {
+            post: step("duty:second-factor").hidden("action", "later"),
+            label: "Not now".into(),
+        }],
+        ..FlowView::new("Add a second step")
     }
 }
 

@@ -227,6 +227,11 @@ const TEMPLATES: &[(&str, &str)] = &[
     // The account page.
     ("account.title", "Your account"),
     ("account.greeting", "Hello, {name}"),
+    ("account.security.title", "Security"),
+    (
+        "account.security.text",
+        "What keeps others out of your account.",
+    ),
     ("account.current.title", "This sign-in"),
     (
         "account.current.text",
@@ -344,7 +349,6 @@ const TEMPLATES: &[(&str, &str)] = &[
         "console.user.factors.text",
         "What confirms a sign-in. Remove one that is lost; all sessions of the user end.",
     ),
-    ("console.user.factors.remove", "Remove"),
     (
         "console.user.factors.remove_named",
         "Remove: {label}, {detail}",

@@ -10,13 +10,14 @@ mod form;
 mod message;
 
 pub use account::{
-    AccountView, CurrentSession, DeviceKind, DeviceRow, SessionRow, SessionsBlock, SignInMethod,
+    AccountView, CurrentSession, DeviceKind, DeviceRow, MethodItem, SecurityRow, SecurityState,
+    SessionRow, SessionsBlock, SignInMethod,
 };
 pub use console::{
     ConfirmView, CreatedView, DangerAction, Fact, FactorRow, LockBlock, LockState, RuleRow,
     RulesBlock, Search, State, TenantRow, TenantView, TenantsView, UserRow, UserView, UsersView,
 };
-pub use flow::{DisplayItem, FlowView, Method, MethodKind, QrCode};
+pub use flow::{DisplayItem, FlowView, Instead, Method, MethodKind, QrCode};
 pub use form::{Action, ActionStyle, Choice, Field, FieldKind, FormCard, Hidden, Post, StepForm};
 pub use message::{MessageKind, MessageView, SetupView, SignedOutView};
 

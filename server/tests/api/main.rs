@@ -44,6 +44,7 @@ mod names;
 mod password_rules;
 mod passwords;
 mod recovery;
+mod required_factors;
 mod return_to;
 mod revocation;
 mod second_factors;

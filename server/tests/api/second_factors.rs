@@ -41,13 +41,13 @@ async fn ada(world: &World) -> (Person, String) {
     (ada, token)
 }
 
-async fn answer(world: &World, flow: &Value, provider: &str, values: Value) -> Answer {
+pub(crate) async fn answer(world: &World, flow: &Value, provider: &str, values: Value) -> Answer {
     let body = json!({"provider": provider, "answer": values});
     world.post(flow_path(flow)).json(&body).send().await
 }
 
 /// Begins to set something up; the password is proven again.
-async fn begin_set_up(world: &World, token: &str, provider: &str) -> Value {
+pub(crate) async fn begin_set_up(world: &World, token: &str, provider: &str) -> Value {
     let body = json!({"transport": "token", "intent": "enrol", "provider": provider});
     let begun = world.post(FLOWS).bearer(token).json(&body).send().await;
     let flow = begun.expect(201).json();
@@ -89,7 +89,7 @@ pub(crate) async fn set_up_app(world: &World, token: &str) -> (Authenticator, St
 }
 
 /// Makes a set of recovery codes; answers them with the session that goes on.
-async fn set_up_codes(world: &World, token: &str) -> (Vec<String>, String) {
+pub(crate) async fn set_up_codes(world: &World, token: &str) -> (Vec<String>, String) {
     let flow = begin_set_up(world, token, CODES).await;
     let codes = shown(&flow, "code_list")["values"].clone();
     let codes = codes.as_array().unwrap().iter();

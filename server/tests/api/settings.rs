@@ -19,6 +19,7 @@ fn unset() -> Value {
     json!({
         "session": {"idle_minutes": null, "absolute_minutes": null, "limit": null, "at_limit": null, "remember_days": null},
         "registration": {"enabled": null, "email_required": null, "display_name_required": null, "email_verified": null},
+        "second_factor": {"everyone": null, "administrators": null, "required_from": null},
     })
 }
 
@@ -32,6 +33,7 @@ fn defaults() -> Value {
             "enabled": false, "email_required": false, "display_name_required": false,
             "email_verified": false,
         },
+        "second_factor": {"everyone": "optional", "administrators": null, "required_from": null},
     })
 }
 
@@ -45,6 +47,9 @@ async fn settings_are_read_replaced_and_inherited(world: &World) {
     let own = json!({
         "session": {"idle_minutes": 1, "absolute_minutes": 43_200, "limit": 2, "at_limit": "refuse", "remember_days": 7},
         "registration": {"enabled": true, "email_required": true, "display_name_required": true, "email_verified": true},
+        "second_factor": {
+            "everyone": "required", "administrators": "required", "required_from": "2027-01-01T00:00:00Z",
+        },
     });
     let put = async |body: &Value| {
         world
@@ -97,6 +102,10 @@ async fn a_setting_out_of_range_is_refused(world: &World) {
         json!({"registration": {"enabled": "yes"}}),
         json!({"registration": {"enabled": 1}}),
         json!({"session": null}),
+        json!({"second_factor": {"everyone": "sometimes"}}),
+        json!({"second_factor": {"administrators": true}}),
+        json!({"second_factor": {"required_from": "2027-01-01"}}),
+        json!({"second_factor": {"required_from": 1_798_761_600}}),
     ] {
         put(wrong).await.expect_problem(400, "invalid_request");
     }

@@ -120,6 +120,29 @@ fn a_tenant_has_settings_of_its_own_or_inherits_them() {
         "{text}"
     );
 
+    let set = "tenant settings acme --set second_factor.everyone=required \
+               --set second_factor.required_from=2027-01-01T00:00:00Z";
+    let after = installation.json(set);
+    assert_eq!(after["effective"]["second_factor"]["everyone"], "required");
+    let text = installation
+        .line("tenant settings acme --unset second_factor.required_from")
+        .done();
+    for line in [
+        "second_factor.everyone              required  (the tenant's own)\n",
+        "second_factor.administrators        as everyone  (inherited)\n",
+        "second_factor.required_from         at once  (inherited)\n",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let message = installation
+        .line("tenant settings acme --set second_factor.everyone=must")
+        .refused(2);
+    assert_eq!(
+        message,
+        "`second_factor.everyone` must be `off`, `optional` or `required`, and `must` is not; \
+         nothing was changed"
+    );
+
     let out_of_range = "tenant settings acme --set session.idle_minutes=0";
     let message = installation.line(out_of_range).refused(1);
     assert_eq!(message, "expected 1 to 43200 minutes, found 0");

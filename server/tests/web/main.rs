@@ -23,6 +23,7 @@ mod forgery;
 mod links;
 mod other_ways;
 mod password_rules;
+mod required_factors;
 mod returning;
 mod second_factors;
 mod set_up;

@@ -234,9 +234,17 @@ async fn an_administrator_removes_a_lost_app_on_the_page_of_the_user() {
     let page = browser.get(&path).await;
     page.assert_says("Second factors");
     page.assert_says("Phone, set up");
-    let done = browser
-        .submit_on(&page, &format!("{path}/factors/remove"), &[])
-        .await;
+    let remove = format!("{path}/factors/remove");
+    let links = page.links();
+    let ask = links.iter().find(|link| link.starts_with(&remove)).unwrap();
+    let asked = browser.get(ask).await;
+    asked.assert_says("Remove a second factor of ada?");
+    asked.assert_says("Authenticator app (Phone) stops working at once.");
+    asked.assert_says("1 open session ends at once.");
+    assert!(own.get("/t/acme/account").await.location().is_none());
+    let unknown = browser.get(&format!("{remove}?id={ada}")).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+    let done = browser.submit_on(&asked, &remove, &[]).await;
     done.assert_says("The second factor has been removed");
     assert!(!done.body.contains("Phone, set up"));
     assert!(own.get("/t/acme/account").await.location().is_some());

@@ -394,6 +394,23 @@ async fn a_new_password_is_young_and_a_stronger_hash_of_the_old_one_is_not() {
     assert!(matches!(turn.step, Step::Proven { proof } if proof.renew.is_none()));
 }
 
+#[tokio::test]
+async fn a_password_is_listed_since_its_last_change() {
+    let provider = provider();
+    let mut world = World::with_password(&provider, GOOD).await;
+    let listed = async |world: &World| {
+        let enrolment = provider.enrolment().unwrap();
+        enrolment.list(&world.context()).await.unwrap()[0].created_at
+    };
+    let first = world.facts.now;
+    assert_eq!(listed(&world).await, first);
+    world.facts.now = later(first, DAY);
+    assert_eq!(listed(&world).await, first);
+    let turn = change(&world, &provider, GOOD, "some other grey herons").await;
+    assert_eq!(turn.step, Step::Enrolled {});
+    assert_eq!(listed(&world).await, later(first, DAY));
+}
+
 /// What was kept before times were noted is as old as its record.
 #[tokio::test]
 async fn an_old_record_without_a_time_is_as_old_as_it_is_there() {

@@ -27,6 +27,8 @@ async fn s16_each_code_counts_once_and_the_count_falls_by_one() {
             left => vec![format!("{left} codes left")],
         };
         assert_eq!(world.listed().await, left);
+        let counted = u32::try_from(9 - number).ok().filter(|left| *left > 0);
+        assert_eq!(world.left().await, Vec::from_iter(counted.map(Some)));
     }
     let turn = world.sign_in(&codes[0]).await;
     assert_eq!(turn, Turn::refused("no_codes"));

@@ -124,6 +124,13 @@ impl World {
         list.into_iter().map(|listed| listed.label).collect()
     }
 
+    /// How many codes each of what is listed has left.
+    pub(crate) async fn left(&self) -> Vec<Option<u32>> {
+        let enrolment = PROVIDER.enrolment().unwrap();
+        let list = enrolment.list(&self.context()).await.unwrap();
+        list.into_iter().map(|listed| listed.left).collect()
+    }
+
     /// Does with the effects what the engine does; `false` when they are lost.
     pub(crate) fn apply(&self, effects: Vec<Effect>) -> bool {
         let mut records = self.records.lock().unwrap();

@@ -8,6 +8,7 @@ mod layers;
 mod messages;
 mod origins;
 mod providers;
+mod second_factor;
 mod secrets;
 mod shown;
 

@@ -61,6 +61,8 @@ enum Intent {
     Recover,
     /// To show that a mailbox is one's own.
     Verify,
+    /// To remove a second factor.
+    Remove,
 }
 
 /// What is asked now.
@@ -72,17 +74,28 @@ enum Step {
     Choose {
         /// The step's id, to be sent with the answer.
         id: String,
+        /// Why one of them has to be set up.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        reason: Option<DutyReason>,
+        /// Until when that may be put off, by the action `later`; absent: it may not.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        due: Option<Timestamp>,
         /// In the order in which they are offered.
         providers: Vec<Offer>,
+        /// What can be done instead, as an answer to the provider `duty:second-factor`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        actions: Vec<Action>,
     },
     /// A form.
     Prompt {
         /// The step's id, to be sent with the answer.
         id: String,
-        /// Why a credential has to be changed in it.
+        /// Why something has to be set up or changed in it.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
-        reason: Option<ChangeReason>,
+        reason: Option<DutyReason>,
         /// Until when that may be put off, by the action `later`; absent: it may not.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
@@ -96,10 +109,10 @@ enum Step {
     Redirect {
         /// The step's id, to be sent with the answer.
         id: String,
-        /// Why a credential has to be changed in it.
+        /// Why something has to be set up or changed in it.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
-        reason: Option<ChangeReason>,
+        reason: Option<DutyReason>,
         /// Until when that may be put off, by the action `later`; absent: it may not.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
@@ -113,10 +126,10 @@ enum Step {
     Challenge {
         /// The step's id, to be sent with the answer.
         id: String,
-        /// Why a credential has to be changed in it.
+        /// Why something has to be set up or changed in it.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
-        reason: Option<ChangeReason>,
+        reason: Option<DutyReason>,
         /// Until when that may be put off, by the action `later`; absent: it may not.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
@@ -133,10 +146,10 @@ enum Step {
     Wait {
         /// The step's id, to be sent with the answer.
         id: String,
-        /// Why a credential has to be changed in it.
+        /// Why something has to be set up or changed in it.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
-        reason: Option<ChangeReason>,
+        reason: Option<DutyReason>,
         /// Until when that may be put off, by the action `later`; absent: it may not.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
@@ -148,17 +161,19 @@ enum Step {
     },
 }
 
-/// Why a credential has to be changed.
+/// Why something has to be set up or changed.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "only described, never made")]
-enum ChangeReason {
+enum DutyReason {
     /// Somebody else may know it.
     Compromised,
     /// An administrator set it or asks for the change.
     Administrator,
     /// It is older than the rules allow.
     Age,
+    /// A second factor is required, and there is none.
+    SecondFactorRequired,
 }
 
 /// One way to go on.

@@ -15,7 +15,7 @@ use gatelodge_core::{
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{flow_schema::Flow, types::LinkPurposeJson};
+use super::{account_devices::device_id, flow_schema::Flow, types::LinkPurposeJson};
 use crate::{
     app::App,
     http::{
@@ -52,6 +52,10 @@ pub struct StartFlowRequest {
     /// What is to be set up, for `enrol`.
     #[serde(default)]
     provider: Option<String>,
+    /// The second factor that is to be removed, for `remove`.
+    #[serde(default)]
+    #[schema(value_type = Option<uuid::Uuid>)]
+    factor: Option<String>,
     /// The link that the person came by, in place of choosing how to sign in.
     #[serde(default)]
     link: Option<LinkJson>,
@@ -100,6 +104,8 @@ pub enum IntentJson {
     Recover,
     /// To confirm the own e-mail address, or to change it.
     Verify,
+    /// To remove a second factor of the own account.
+    Remove,
 }
 
 impl From<IntentJson> for Intent {
@@ -111,6 +117,7 @@ impl From<IntentJson> for Intent {
             IntentJson::Reprove => Self::Reprove,
             IntentJson::Recover => Self::Recover,
             IntentJson::Verify => Self::Verify,
+            IntentJson::Remove => Self::Remove,
         }
     }
 }
@@ -156,6 +163,7 @@ pub async fn start_flow(
             .map(ProviderId::new)
             .transpose()
             .map_err(|error| Problem::from(error).about("provider"))?,
+        factor: request.factor.as_deref().map(device_id),
         link: request.link.map(|link| (link.purpose.into(), link.token)),
         ..StartFlow::sign_in(transport)
     };

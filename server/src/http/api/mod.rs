@@ -2,6 +2,7 @@
 //! description. What they have in common stands here.
 
 pub(crate) mod account_devices;
+mod account_factors;
 mod account_sessions;
 mod account_sessions_end;
 mod application_create;
@@ -77,6 +78,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(account_sessions_end::end_own_session))
         .routes(routes!(account_devices::list_own_devices))
         .routes(routes!(account_devices::forget_own_device))
+        .routes(routes!(account_factors::list_own_factors))
         .routes(routes!(
             tenant_list::list_tenants,
             tenant_create::create_tenant

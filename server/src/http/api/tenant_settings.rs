@@ -1,7 +1,9 @@
 use axum::{Json, extract::State, http::HeaderMap};
 use gatelodge_core::model::{
-    AtLimit, EffectiveSettings, RegistrationSettings, SessionSettings, TenantSettings,
+    AtLimit, EffectiveSettings, RegistrationSettings, SecondFactorRule, SecondFactorSettings,
+    SessionSettings, TenantSettings,
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,6 +24,8 @@ pub struct SettingsJson {
     session: SessionSettingsJson,
     #[serde(deserialize_with = "object")]
     registration: RegistrationSettingsJson,
+    #[serde(deserialize_with = "object")]
+    second_factor: SecondFactorSettingsJson,
 }
 
 #[derive(Debug, Default, Clone, Serialize, Deserialize, ToSchema)]
@@ -61,6 +65,28 @@ struct RegistrationSettingsJson {
     display_name_required: Option<bool>,
     /// Whether somebody with an e-mail address is let in only once it is verified.
     email_verified: Option<bool>,
+}
+
+#[derive(Debug, Default, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct SecondFactorSettingsJson {
+    /// What holds for everyone.
+    everyone: Option<SecondFactorRuleJson>,
+    /// What holds for those who are granted anything, where that is more; unset: the same.
+    administrators: Option<SecondFactorRuleJson>,
+    /// From when on `required` holds; until then people are reminded. Unset: at once.
+    required_from: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum SecondFactorRuleJson {
+    /// None can be set up. Whoever has one is asked for it all the same.
+    Off,
+    /// Whoever wants sets one up.
+    Optional,
+    /// Nobody is let in without.
+    Required,
 }
 
 /// Settings: the tenant's own, and what is in force.
@@ -152,6 +178,31 @@ impl From<SettingsJson> for TenantSettings {
                 display_name_required: json.registration.display_name_required,
                 email_verified: json.registration.email_verified,
             },
+            second_factor: SecondFactorSettings {
+                everyone: json.second_factor.everyone.map(Into::into),
+                administrators: json.second_factor.administrators.map(Into::into),
+                required_from: json.second_factor.required_from,
+            },
+        }
+    }
+}
+
+impl From<SecondFactorRuleJson> for SecondFactorRule {
+    fn from(rule: SecondFactorRuleJson) -> Self {
+        match rule {
+            SecondFactorRuleJson::Off => Self::Off,
+            SecondFactorRuleJson::Optional => Self::Optional,
+            SecondFactorRuleJson::Required => Self::Required,
+        }
+    }
+}
+
+impl From<SecondFactorRule> for SecondFactorRuleJson {
+    fn from(rule: SecondFactorRule) -> Self {
+        match rule {
+            SecondFactorRule::Off => Self::Off,
+            SecondFactorRule::Optional => Self::Optional,
+            SecondFactorRule::Required => Self::Required,
         }
     }
 }
@@ -179,6 +230,11 @@ impl From<TenantSettings> for SettingsJson {
                 display_name_required: settings.registration.display_name_required,
                 email_verified: settings.registration.email_verified,
             },
+            second_factor: SecondFactorSettingsJson {
+                everyone: settings.second_factor.everyone.map(Into::into),
+                administrators: settings.second_factor.administrators.map(Into::into),
+                required_from: settings.second_factor.required_from,
+            },
         }
     }
 }
@@ -200,6 +256,11 @@ impl From<EffectiveSettings> for SettingsJson {
                 email_required: Some(settings.registration_email_required),
                 display_name_required: Some(settings.registration_display_name_required),
                 email_verified: Some(settings.registration_email_verified),
+            },
+            second_factor: SecondFactorSettingsJson {
+                everyone: Some(settings.second_factor_everyone.into()),
+                administrators: settings.second_factor_administrators.map(Into::into),
+                required_from: settings.second_factor_required_from,
             },
         }
     }

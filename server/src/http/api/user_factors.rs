@@ -27,6 +27,10 @@ pub struct FactorJson {
     kind: String,
     /// What its owner calls it, or what is left of it.
     label: String,
+    /// How many are left, of what is used up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    left: Option<u32>,
     /// When it was set up.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -39,8 +43,17 @@ impl FactorJson {
             provider: method.provider.to_string(),
             kind: method.kind.clone(),
             label: credential.label.clone(),
+            left: credential.left,
             created_at: credential.created_at,
         }
+    }
+
+    pub(super) fn all(methods: &[SignInMethod]) -> Vec<Self> {
+        let all = methods.iter().flat_map(|method| {
+            let credentials = method.credentials.iter();
+            credentials.map(move |credential| Self::new(method, credential))
+        });
+        all.collect()
     }
 }
 
@@ -68,12 +81,8 @@ pub async fn list_user_factors(
     let id = super::user_id(&user)?;
     let users = app.platform().users();
     let methods = users.factors(&requester.caller, tenant, id).await?;
-    let items = methods.iter().flat_map(|method| {
-        let credentials = method.credentials.iter();
-        credentials.map(move |credential| FactorJson::new(method, credential))
-    });
     Ok(Json(ListJson {
-        items: items.collect(),
+        items: FactorJson::all(&methods),
         next_cursor: None,
     }))
 }

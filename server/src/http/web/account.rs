@@ -14,6 +14,7 @@ use gatelodge_core::{
 use super::{
     frame::{Nav, label},
     problem::PageProblem,
+    security,
     visit::{Answer, Visit, see_other},
     words,
 };
@@ -23,7 +24,8 @@ use crate::{
         problem::{Code, Problem},
     },
     pages::views::{
-        AccountView, CurrentSession, DeviceRow, Link, SessionRow, SessionsBlock, SignInMethod,
+        AccountView, CurrentSession, DeviceRow, Link, MethodItem, SessionRow, SessionsBlock,
+        SignInMethod,
     },
 };
 
@@ -50,14 +52,17 @@ pub(super) async fn show(visit: Visit) -> Answer {
         rows: rows.collect::<Result<_, _>>()?,
         end_many: others.then(|| visit.post("/account/sessions/end-others")),
     };
+    let devices = devices(&visit).await?;
+    let security = security::overview(&visit, &methods, (own.len(), devices.len())).await?;
     let view = AccountView {
+        security,
         frame: visit.frame(Nav::Account)?,
         display_name: session.user.display_name.to_string(),
         user_name: session.user.user_name.to_string(),
         tenant: label(&session.tenant),
         current: current(&visit, &session.session)?,
         sessions,
-        devices: devices(&visit).await?,
+        devices,
         mailbox: mailbox(&visit, &session.user)?,
         methods: methods
             .iter()
@@ -138,6 +143,7 @@ fn mailbox(visit: &Visit, user: &User) -> Result<Option<SignInMethod>, PageProbl
         detail: Some(text(state)?),
         enabled: user.email_verified,
         actions: vec![Link::new(visit.at("/account/email"), text(action)?)],
+        items: Vec::new(),
     }))
 }
 
@@ -225,15 +231,39 @@ fn sign_in_method(visit: &Visit, method: &Set) -> Result<SignInMethod, PageProbl
         "account.method.set_up"
     };
     let href = address(visit, &method.provider);
+    let mut actions = vec![Link::new(href, visit.t(key)?)];
+    let mut items = removable(visit, method)?;
+    // The only one is named in the row itself.
+    if items.len() == 1 {
+        actions.extend(items.pop().map(|only| only.remove));
+    }
     Ok(SignInMethod {
         label: method.label.clone(),
         detail: Some(detail),
         enabled,
-        actions: vec![Link::new(href, visit.t(key)?)],
+        actions,
+        items,
     })
 }
 
-fn address(visit: &Visit, provider: &ProviderId) -> String {
+/// What can be removed of a way to sign in: not what could be the last way in.
+fn removable(visit: &Visit, method: &Set) -> Result<Vec<MethodItem>, PageProblem> {
+    if !method.only_confirms {
+        return Ok(Vec::new());
+    }
+    let items = method.credentials.iter().map(|credential| {
+        let time = visit.time(credential.created_at)?;
+        let values = [("name", credential.label.as_str()), ("when", &time.text)];
+        let href = visit.at(&format!("/account/factors/{}/remove", credential.id));
+        Ok(MethodItem {
+            label: visit.tv("account.method.one_named", &values)?,
+            remove: Link::new(href, visit.t("account.method.remove")?),
+        })
+    });
+    items.collect()
+}
+
+pub(super) fn address(visit: &Visit, provider: &ProviderId) -> String {
     visit.at(&format!("/account/sign-in-methods/{provider}"))
 }
 

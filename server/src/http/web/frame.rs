@@ -16,7 +16,7 @@ pub(super) enum Nav {
 
 /// What a page may say about the change that led to it. A closed list: the
 /// address only names one of these.
-const NOTICES: [&str; 20] = [
+const NOTICES: [&str; 21] = [
     "activated",
     "address_verified",
     "change_required",
@@ -28,6 +28,7 @@ const NOTICES: [&str; 20] = [
     "grants_changed",
     "link_sent",
     "locked",
+    "own_factor_removed",
     "saved",
     "session_ended",
     "sessions_ended",

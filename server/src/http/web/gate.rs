@@ -79,7 +79,9 @@ impl Gate {
     fn of(intent: Intent) -> Self {
         match intent {
             Intent::SignUp => Self::SignUp,
-            Intent::Enrol | Intent::Link | Intent::Reprove | Intent::Verify => Self::Account,
+            Intent::Enrol | Intent::Link | Intent::Remove | Intent::Reprove | Intent::Verify => {
+                Self::Account
+            }
             Intent::Recover => Self::Recover,
             Intent::SignIn => Self::SignIn,
         }
@@ -148,6 +150,21 @@ pub(super) async fn start_verification(visit: Visit) -> Answer {
     let start = StartFlow {
         intent: Intent::Verify,
         session: Some(visit.session()?.clone()),
+        ..StartFlow::sign_in(Transport::Cookie)
+    };
+    begin_in_account(&visit, start).await
+}
+
+/// Begins to remove a second factor of one's own.
+pub(super) async fn start_removal(visit: Visit) -> Answer {
+    if visit.is_prefetch() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let factor = visit.part("factor").parse();
+    let start = StartFlow {
+        intent: Intent::Remove,
+        session: Some(visit.session()?.clone()),
+        factor: Some(factor.map_err(|_| Problem::new(Code::NotFound))?),
         ..StartFlow::sign_in(Transport::Cookie)
     };
     begin_in_account(&visit, start).await
@@ -262,7 +279,7 @@ async fn untouched(
 
 /// Whether nobody has been named yet.
 pub(super) fn asks_who(view: &FlowView) -> bool {
-    let Some(StepBody::Choose { providers }) = view.step.as_ref().map(|step| &step.body) else {
+    let Some(StepBody::Choose { providers, .. }) = view.step.as_ref().map(|step| &step.body) else {
         return false;
     };
     let mut forms = providers.iter().filter_map(|offer| offer.form.as_ref());
@@ -515,6 +532,9 @@ async fn complete(visit: &Visit, gate: Gate, given: &Given, completed: Completed
     let to = completed.return_to.unwrap_or_else(|| match gate {
         Gate::Account if completed.view.intent == Intent::Verify => {
             visit.at("/account?notice=address_verified")
+        }
+        Gate::Account if completed.view.intent == Intent::Remove => {
+            visit.at("/account?notice=own_factor_removed")
         }
         Gate::Account => visit.at("/account?notice=credential_changed"),
         Gate::SignIn | Gate::SignUp | Gate::Recover => visit.at("/account"),

@@ -17,7 +17,7 @@
 //! | `enter` | into applications on other hosts |
 //! | `link` | links from mails |
 //! | `sign_out` | leaving |
-//! | `account` | one's own account |
+//! | `account`, `security` | one's own account |
 //! | `console` | tenants and users, for administrators |
 
 mod account;
@@ -33,6 +33,7 @@ mod home;
 mod link;
 mod problem;
 mod remember;
+mod security;
 mod setup;
 mod sign_out;
 mod stay;
@@ -122,6 +123,10 @@ fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
         (
             "/account/devices/forget",
             axum::routing::post(change(account::forget_device)),
+        ),
+        (
+            "/account/factors/{factor}/remove",
+            get(open(gate::start_removal)),
         ),
         (
             "/account/sign-in-methods/{provider}",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
 use gatelodge_core::{
-    engine::{FlowView, Offer, StepBody},
+    engine::{DutyReason, FlowView, Offer, StepBody},
     provider::{self, Form, Role},
     secret::Secret,
     service::TenantRef,
@@ -20,11 +20,13 @@ use super::{
     visit::{Answer, Visit, with_parameter},
 };
 use crate::pages::views::{
-    Action, ActionStyle, DisplayItem, Field, FieldKind, FlowView as View, Link, Method, MethodKind,
-    Post, QrCode, Shown, StepForm, TenantLabel,
+    Action, ActionStyle, DisplayItem, Field, FieldKind, FlowView as View, Instead, Link, Method,
+    MethodKind, Post, QrCode, Shown, StepForm, TenantLabel,
 };
 
 const TENANT: &str = "tenant";
+/// Who is answered about a choice of second factors.
+const ENGINE: &str = "duty:second-factor";
 
 /// What a page shows of an answer that did not lead on.
 pub(super) struct Again<'a> {
@@ -117,9 +119,21 @@ struct Sheet<'a> {
 impl Sheet<'_> {
     fn title(&self) -> Result<String, PageProblem> {
         let body = self.flow.step.as_ref().map(|step| &step.body);
+        if self.adds_factor() {
+            return match body {
+                Some(StepBody::Prompt { provider, .. }) => {
+                    let label = self.label(provider);
+                    self.visit.tv("flow.set_up.title", &[("method", &label)])
+                }
+                _ => self.visit.t("flow.add_factor.title"),
+            };
+        }
         let key = match (self.gate, body) {
             (_, Some(StepBody::Prompt { provider, .. })) if provider == "duty:choose-tenant" => {
                 "flow.choose_tenant.title"
+            }
+            (_, Some(StepBody::Prompt { provider, .. })) if provider == "duty:remove-factor" => {
+                "flow.remove_factor.title"
             }
             (_, Some(StepBody::Prompt { provider, .. })) if provider.starts_with("duty:") => {
                 "flow.duty.title"
@@ -143,6 +157,28 @@ impl Sheet<'_> {
         self.visit.t(key)
     }
 
+    /// Whether a second factor is set up because one is required.
+    fn adds_factor(&self) -> bool {
+        let step = self.flow.step.as_ref();
+        step.is_some_and(|step| step.reason == Some(DutyReason::SecondFactorRequired))
+    }
+
+    /// Why one is, and by when.
+    fn why(&self) -> Result<Option<String>, PageProblem> {
+        let Some(step) = self.flow.step.as_ref().filter(|_| self.adds_factor()) else {
+            return Ok(None);
+        };
+        let why = match step.due {
+            None => self.visit.t("flow.add_factor.now")?,
+            Some(due) => {
+                let when = self.visit.time(due)?;
+                let values = [("when", when.text.as_str())];
+                self.visit.tv("flow.add_factor.later", &values)?
+            }
+        };
+        Ok(Some(why))
+    }
+
     fn label(&self, provider: &str) -> String {
         let registry = self.visit.platform().providers();
         let configured = gatelodge_core::model::ProviderId::new(provider)
@@ -158,8 +194,10 @@ impl Sheet<'_> {
         let Some(step) = &self.flow.step else {
             return Ok(());
         };
+        view.intro = self.why()?;
         match &step.body {
-            StepBody::Choose { providers } => {
+            StepBody::Choose { providers, actions } => {
+                view.instead = actions.iter().map(|action| self.instead(action)).collect();
                 for offer in providers {
                     view.methods.extend(self.offer(offer)?);
                 }
@@ -198,7 +236,11 @@ impl Sheet<'_> {
             (None, None) => {
                 let mut method = self.method(&offer.id, MethodKind::Redirect, None);
                 let values = [("method", offer.label.as_str())];
-                method.label = self.visit.tv("flow.continue_with", &values)?;
+                let key = match self.adds_factor() {
+                    true => "flow.add_factor.choose",
+                    false => "flow.continue_with",
+                };
+                method.label = self.visit.tv(key, &values)?;
                 Some(method)
             }
         })
@@ -220,18 +262,30 @@ impl Sheet<'_> {
         Ok(())
     }
 
-    fn method(&self, provider: &str, kind: MethodKind, form: Option<&Form>) -> Method {
+    /// Where an answer goes that a provider gets.
+    fn post(&self, provider: &str) -> Post {
         let step = self.flow.step.as_ref();
-        let mut post = match self.gate {
+        let post = match self.gate {
             Gate::Account => self.visit.post(self.gate.path()),
             Gate::SignIn | Gate::SignUp | Gate::Recover => {
                 Post::new(self.visit.at(self.gate.path()))
             }
         };
-        post = post
-            .hidden("flow", &self.flow.id)
+        post.hidden("flow", &self.flow.id)
             .hidden("step", step.map_or("", |step| step.id.as_str()))
-            .hidden("provider", provider);
+            .hidden("provider", provider)
+    }
+
+    /// What the server itself offers in place of a choice.
+    fn instead(&self, action: &provider::Action) -> Instead {
+        Instead {
+            post: self.post(ENGINE).hidden("action", &action.id),
+            label: action.label.clone(),
+        }
+    }
+
+    fn method(&self, provider: &str, kind: MethodKind, form: Option<&Form>) -> Method {
+        let mut post = self.post(provider);
         if form.is_none() {
             post = post.hidden(GO, "1");
         }

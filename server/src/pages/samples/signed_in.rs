@@ -64,6 +64,7 @@ pub(in crate::pages) fn account() -> AccountView {
         display_name: "Ada Lovelace".into(),
         user_name: "ada".into(),
         tenant: northwind(),
+        security: security(),
         current: current_session(Some("30 minutes".into())),
         sessions: sessions(true),
         devices: devices("/account/devices/forget"),
@@ -72,6 +73,7 @@ pub(in crate::pages) fn account() -> AccountView {
             detail: Some("Verified".into()),
             enabled: true,
             actions: vec![Link::new("/account/email", "Change")],
+            items: vec![],
         }),
         methods: vec![
             SignInMethod {
@@ -79,12 +81,14 @@ pub(in crate::pages) fn account() -> AccountView {
                 detail: Some("Changed 3 weeks ago".into()),
                 enabled: true,
                 actions: vec![Link::new("/account/password", "Change")],
+                items: vec![],
             },
             SignInMethod {
                 label: "Authenticator app".into(),
-                detail: Some("Not set up".into()),
-                enabled: false,
+                detail: Some("2 set up".into()),
+                enabled: true,
                 actions: vec![Link::new("/account/totp", "Add")],
+                items: ["Phone", "Tablet"].map(method_item).into(),
             },
         ],
         notice: Some(Notice::success(
@@ -92,6 +96,35 @@ pub(in crate::pages) fn account() -> AccountView {
         )),
         links: vec![Link::new("/console/users", "Manage users")],
     }
+}
+
+fn method_item(name: &str) -> MethodItem {
+    MethodItem {
+        label: format!("{name}, set up today at 08:14"),
+        remove: Link::new(format!("/account/factors/{name}/remove"), "Remove…"),
+    }
+}
+
+fn security() -> Vec<SecurityRow> {
+    let row = |symbol, title: &str, state, badge: Option<&str>| SecurityRow {
+        symbol,
+        title: title.into(),
+        detail: "As it stands".into(),
+        state,
+        badge: badge.map(Into::into),
+        action: (state != SecurityState::Plain).then(|| Link::new("#methods", "Change")),
+    };
+    vec![
+        row("key", "Password", SecurityState::Good, None),
+        row("lock", "Second step", SecurityState::Good, Some("On")),
+        row(
+            "mail",
+            "Recovery code",
+            SecurityState::Care,
+            Some("Running out"),
+        ),
+        row("desktop", "Signed in", SecurityState::Plain, Some("Off")),
+    ]
 }
 
 fn current_session(idle: Option<String>) -> CurrentSession {
@@ -109,6 +142,7 @@ pub(in crate::pages) fn account_minimal() -> AccountView {
         display_name: String::new(),
         user_name: "ada".into(),
         tenant: northwind(),
+        security: vec![],
         current: current_session(None),
         sessions: SessionsBlock::default(),
         devices: vec![],

@@ -33,6 +33,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "Changed. All other devices were signed out.",
     ),
     (
+        "notice.own_factor_removed",
+        "Removed. All other devices were signed out.",
+    ),
+    (
         "notice.deactivated",
         "Deactivated. Signing in is refused until somebody activates the account again.",
     ),
@@ -130,6 +134,17 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("link.page.button", "Go on"),
     ("flow.duty.title", "Before you go on"),
     ("flow.set_up.title", "{method}"),
+    ("flow.add_factor.title", "Add a second step"),
+    (
+        "flow.add_factor.now",
+        "Your organisation asks for a second step at sign-in, so that a password alone lets nobody in. Set one up to go on.",
+    ),
+    (
+        "flow.add_factor.later",
+        "Your organisation asks for a second step at sign-in, starting {when}. Set one up now, or go on and do it later.",
+    ),
+    ("flow.add_factor.choose", "{method}"),
+    ("flow.remove_factor.title", "Remove this second step?"),
     ("flow.continue_with", "Continue with {method}"),
     ("flow.start_again", "Start again"),
     (
@@ -166,6 +181,54 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("account.method.many", "{count} set up"),
     ("account.method.change", "Change"),
     ("account.method.set_up", "Set up"),
+    ("account.method.remove", "Remove…"),
+    ("account.security.since", "The present one since {when}"),
+    ("account.security.factor.title", "Second step"),
+    ("account.security.factor.on", "On"),
+    ("account.security.factor.off", "Off"),
+    ("account.security.factor.and", ", "),
+    (
+        "account.security.factor.none",
+        "Whoever learns your password gets in. A second step keeps them out.",
+    ),
+    (
+        "account.security.factor.due",
+        "Your organisation asks for one, starting {when}.",
+    ),
+    (
+        "account.security.factor.required",
+        "Your organisation asks for one: you set it up at your next sign-in, or now.",
+    ),
+    (
+        "account.security.spare.none",
+        "None. Without them, a lost phone keeps you out too.",
+    ),
+    ("account.security.spare.set_up", "Set up"),
+    ("account.security.spare.left.one", "{count} left"),
+    ("account.security.spare.left.other", "{count} left"),
+    (
+        "account.security.spare.few.one",
+        "Only {count} left. Make new ones before you need them.",
+    ),
+    (
+        "account.security.spare.few.other",
+        "Only {count} left. Make new ones before you need them.",
+    ),
+    ("account.security.spare.running_out", "Running out"),
+    ("account.security.spare.make", "Make some"),
+    ("account.security.spare.renew", "Make new ones"),
+    ("account.security.signed_in", "Signed in"),
+    ("account.security.sessions.one", "{count} open session"),
+    ("account.security.sessions.other", "{count} open sessions"),
+    (
+        "account.security.devices.one",
+        "{count} device that stays signed in",
+    ),
+    (
+        "account.security.devices.other",
+        "{count} devices that stay signed in",
+    ),
+    ("account.security.review", "Review"),
     ("sessions.no_address", "Address unknown"),
     // The console.
     ("console.save", "Save changes"),
@@ -193,6 +256,32 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("console.confirm.type", "Type “{name}” to confirm"),
     ("console.confirm.mistyped", "This is not the name."),
     ("console.names.title", "Names"),
+    ("console.second_factor.title", "Second factor"),
+    (
+        "console.second_factor.text",
+        "Whether people confirm their sign-in with something beside the password. Whoever has set something up is always asked for it.",
+    ),
+    ("console.second_factor.everyone", "For everyone"),
+    (
+        "console.second_factor.administrators",
+        "For administrators, where that is more",
+    ),
+    ("console.second_factor.inherit", "As the platform says"),
+    (
+        "console.second_factor.as_everyone",
+        "No rule of their own here",
+    ),
+    ("console.second_factor.off", "Off: cannot be set up"),
+    ("console.second_factor.optional", "Optional"),
+    (
+        "console.second_factor.required",
+        "Required: whoever has none sets one up at sign-in",
+    ),
+    ("console.second_factor.from", "Required from"),
+    (
+        "console.second_factor.from.help",
+        "A day such as 2027-01-31, which begins at midnight UTC. Until then people are reminded at each sign-in. Empty: at once.",
+    ),
     (
         "console.lock.user.text",
         "While locked, every way to sign in is refused.",
@@ -255,6 +344,32 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("console.user.link.reset.submit", "Send a reset link"),
     ("console.email.verified", "Verified"),
     ("console.email.unverified", "Not verified"),
+    ("console.factor_missing", "Second factor"),
+    (
+        "console.factor_missing.now",
+        "Required, not set up: to be done at the next sign-in",
+    ),
+    (
+        "console.factor_missing.later",
+        "Not set up; required from: {when}",
+    ),
+    (
+        "console.remove_factor.ask",
+        "Remove a second factor of {name}?",
+    ),
+    (
+        "console.user.remove_factor.text",
+        "For somebody who has lost it. Make sure that it is really this person who asks.",
+    ),
+    (
+        "console.user.remove_factor.which",
+        "{label} ({detail}) stops working at once.",
+    ),
+    (
+        "console.user.remove_factor.again",
+        "Whoever has to have a second factor sets a new one up at the next sign-in.",
+    ),
+    ("console.user.remove_factor.submit", "Remove"),
     ("console.must_change", "Next sign-in"),
     (
         "console.must_change.administrator",

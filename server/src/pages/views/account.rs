@@ -16,6 +16,8 @@ pub struct AccountView {
     pub user_name: String,
     /// The person's tenant.
     pub tenant: TenantLabel,
+    /// What protects the account, and what is missing.
+    pub security: Vec<SecurityRow>,
     /// How this session came about and when it ends.
     pub current: CurrentSession,
     /// All own sessions, this one first.
@@ -34,6 +36,35 @@ pub struct AccountView {
 
 impl Page for AccountView {
     const TEMPLATE: &'static str = "account.html";
+}
+
+/// One thing that protects the account, or that is missing.
+#[derive(Debug, Clone, Serialize)]
+pub struct SecurityRow {
+    /// Symbol.
+    pub symbol: &'static str,
+    /// What it is: "Password", "Second step".
+    pub title: String,
+    /// How it stands.
+    pub detail: String,
+    /// How good that is.
+    pub state: SecurityState,
+    /// The same in a word.
+    pub badge: Option<String>,
+    /// What to do about it.
+    pub action: Option<Link>,
+}
+
+/// How good something is for the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecurityState {
+    /// It protects the account.
+    Good,
+    /// Neither.
+    Plain,
+    /// It needs care.
+    Care,
 }
 
 /// Facts of the session that asked for the page.
@@ -121,4 +152,15 @@ pub struct SignInMethod {
     pub enabled: bool,
     /// "Change", "Add", "Remove".
     pub actions: Vec<Link>,
+    /// What is set up of it, where there are several and each can be removed.
+    pub items: Vec<MethodItem>,
+}
+
+/// Something that is set up of a way to sign in.
+#[derive(Debug, Clone, Serialize)]
+pub struct MethodItem {
+    /// "Phone, set up 3 weeks ago".
+    pub label: String,
+    /// Removes it.
+    pub remove: Link,
 }

@@ -118,8 +118,10 @@ pub struct FactorRow {
     pub label: String,
     /// "Phone, set up 3 weeks ago".
     pub detail: String,
-    /// Removes it; none when the viewer may not.
-    pub remove: Option<Post>,
+    /// Whether it only stands in for others.
+    pub backup: bool,
+    /// Asks whether to remove it; none when the viewer may not.
+    pub remove: Option<Link>,
 }
 
 /// A line of an overview.

@@ -24,6 +24,8 @@ pub struct FlowView {
     pub notice: Option<Notice>,
     /// The ways to go on. The first one with a form is shown open, the others folded or as buttons.
     pub methods: Vec<Method>,
+    /// What can be done instead of all of them, such as putting them off.
+    pub instead: Vec<Instead>,
     /// Ways out: create an account, forgot password, use another way.
     pub links: Vec<Link>,
 }
@@ -40,6 +42,7 @@ impl FlowView {
             error: None,
             notice: None,
             methods: Vec::new(),
+            instead: Vec::new(),
             links: Vec::new(),
         }
     }
@@ -47,6 +50,15 @@ impl FlowView {
 
 impl Page for FlowView {
     const TEMPLATE: &'static str = "flow.html";
+}
+
+/// Something that can be done instead of going one of the ways.
+#[derive(Debug, Clone, Serialize)]
+pub struct Instead {
+    /// Target, with everything as hidden inputs.
+    pub post: Post,
+    /// What it is called: "Not now".
+    pub label: String,
 }
 
 /// One way to go on.

@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) storage: Arc<dyn Storage>,
     /// Whether a link by mail is a way to sign in.
     pub(crate) mailed_sign_in: bool,
+    /// Whether there is another kind of app, `work-app`.
+    pub(crate) second_app: bool,
     /// Keys of the password's table.
     password: Value,
     ground: Ground,
@@ -64,6 +66,7 @@ pub(crate) struct World {
     pub(super) issuer: Platform,
     config: Config,
     mailed_sign_in: bool,
+    second_app: bool,
     storage: Arc<dyn Storage>,
     password: Value,
     ground: Ground,
@@ -84,6 +87,7 @@ impl Plan {
             storage,
             password: json!({"threads": 2}),
             mailed_sign_in: false,
+            second_app: false,
             ground: Ground::Memory,
         }
     }
@@ -157,6 +161,7 @@ impl World {
             config: self.config.clone(),
             storage: self.storage.clone(),
             mailed_sign_in: self.mailed_sign_in,
+            second_app: self.second_app,
             password: self.password.clone(),
             ground: Ground::Memory,
         };
@@ -204,6 +209,7 @@ impl World {
             issuer,
             config: plan.config,
             mailed_sign_in: plan.mailed_sign_in,
+            second_app: plan.second_app,
             storage: plan.storage,
             password: plan.password,
             ground: plan.ground,
@@ -274,6 +280,10 @@ fn real_providers(plan: &Plan) -> Registry {
     ] {
         let id = ProviderId::new(kind).unwrap();
         providers.configure(id, kind, table).unwrap();
+    }
+    if plan.second_app {
+        let id = ProviderId::new("work-app").unwrap();
+        providers.configure(id, "totp", Default::default()).unwrap();
     }
     providers
 }

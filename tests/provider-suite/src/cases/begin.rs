@@ -29,13 +29,14 @@ pub(crate) async fn beginning_has_no_effects_however_often(stage: &Stage) {
 }
 
 pub(crate) async fn it_can_begin_whatever_the_flow_is_for(stage: &Stage) {
-    const INTENTS: [Intent; 6] = [
+    const INTENTS: [Intent; 7] = [
         Intent::SignIn,
         Intent::SignUp,
         Intent::Link,
         Intent::Enrol,
         Intent::Reprove,
         Intent::Recover,
+        Intent::Remove,
     ];
     let (mut bench, ada) = stage.ready().await;
     for how in stage.all_ways() {

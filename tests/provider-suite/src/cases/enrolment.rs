@@ -46,6 +46,7 @@ pub(crate) async fn what_was_set_up_is_listed_and_proves(stage: &Stage) {
         id,
         label,
         created_at,
+        ..
     } in &list
     {
         let kept = bench

@@ -91,7 +91,7 @@ impl Visit {
     fn shown(&self, provider: &str) -> Option<Shown> {
         let StepView { body, .. } = self.view.step.as_ref()?;
         let step = match body {
-            StepBody::Choose { providers } => {
+            StepBody::Choose { providers, .. } => {
                 let offer = providers.iter().find(|offer| offer.id == provider)?;
                 return Some(match (&offer.form, &offer.challenge) {
                     (Some(form), _) => Shown::step(Step::Prompt { form: form.clone() }),

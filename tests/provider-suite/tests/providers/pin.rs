@@ -417,6 +417,7 @@ impl Enrolment for Pin {
             id: record.id,
             label: record.label,
             created_at: record.created_at,
+            left: None,
         });
         Ok(listed.collect())
     }

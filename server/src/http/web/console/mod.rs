@@ -3,6 +3,7 @@
 //! page leaves out because the viewer may not is a courtesy, no protection.
 
 mod lock;
+mod second_factor;
 mod tenant;
 mod tenant_delete;
 mod tenants;
@@ -34,6 +35,12 @@ use crate::{
 const ROWS: u32 = 50;
 
 pub(super) fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
+    let mut pages = tenant_pages();
+    pages.extend(user_pages());
+    pages
+}
+
+fn tenant_pages() -> Vec<(&'static str, MethodRouter<App>)> {
     vec![
         ("/console", get(open(home))),
         (
@@ -51,9 +58,18 @@ pub(super) fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
             post(change(tenant::settings)),
         ),
         (
+            "/console/tenants/{t}/second-factor",
+            post(change(second_factor::store)),
+        ),
+        (
             "/console/tenants/{t}/delete",
             get(open(tenant_delete::ask)).post(change(tenant_delete::delete)),
         ),
+    ]
+}
+
+fn user_pages() -> Vec<(&'static str, MethodRouter<App>)> {
+    vec![
         (
             "/console/tenants/{t}/users",
             get(open(users::show)).post(change(users::create)),
@@ -92,7 +108,7 @@ pub(super) fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
         ),
         (
             "/console/tenants/{t}/users/{u}/factors/remove",
-            post(change(user_changes::remove_factor)),
+            get(open(user_confirm::ask_remove_factor)).post(change(user_changes::remove_factor)),
         ),
         (
             "/console/tenants/{t}/users/{u}/devices/forget",

@@ -11,7 +11,7 @@ use gatelodge_core::{
     service::{ProviderRules, TenantPatch, TenantRef},
 };
 
-use super::{Redo, lock, redo, tenant_path, tenants::state};
+use super::{Redo, lock, redo, second_factor, tenant_path, tenants::state};
 use crate::{
     http::web::{
         forms::Rejected,
@@ -126,12 +126,12 @@ fn minutes(visit: &Visit, field: &str) -> Result<Option<u32>, Rejected> {
     text.parse().map(Some).map_err(|_| expected())
 }
 
-fn done(visit: &Visit, tenant: &Tenant, notice: &str) -> Answer {
+pub(super) fn done(visit: &Visit, tenant: &Tenant, notice: &str) -> Answer {
     let path = format!("{}?notice={notice}", tenant_path(tenant));
     Ok(see_other(&visit.at(&path)))
 }
 
-async fn page(visit: &Visit, again: Redo) -> Answer {
+pub(super) async fn page(visit: &Visit, again: Redo) -> Answer {
     let named = TenantRef::parse(visit.part("t"));
     let tenants = visit.platform().tenants();
     let tenant = tenants.read(visit.caller(), &named).await?;
@@ -144,6 +144,8 @@ async fn page(visit: &Visit, again: Redo) -> Answer {
     }
     if visit.may(action::SETTINGS_UPDATE, &here) {
         forms.push(settings_card(visit, &path, (&own, version), &effective)?);
+        let card = second_factor::card(visit, &path, (&own, version), &effective)?;
+        forms.push(card);
     }
     for card in &mut forms {
         redo(visit, &again, card)?;

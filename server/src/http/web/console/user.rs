@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use gatelodge_core::{
     access::{Resource, action},
-    model::{Grant, MustChange, Tenant, User, UserId, UserStatus},
+    model::{Grant, MustChange, SecondFactorRule, Tenant, User, UserId, UserStatus},
     provider::LinkPurpose,
     service::UserDetails,
     storage::Page,
@@ -17,7 +17,7 @@ use crate::{
             account::{SHOWN_SESSIONS, device_row, session_row},
             frame::label,
             problem::PageProblem,
-            visit::{Answer, Visit},
+            visit::{Answer, Visit, with_parameter},
         },
     },
     pages::views::{
@@ -113,6 +113,7 @@ pub(super) async fn page(visit: &Visit, subject: &Subject, again: Redo) -> Answe
     let status = again
         .as_ref()
         .map_or(StatusCode::OK, |(_, rejected)| rejected.status());
+    let factors = factors(visit, subject).await?;
     let view = UserView {
         frame: visit.frame(visit.users_nav(&subject.tenant))?,
         tenant: label(&subject.tenant),
@@ -120,10 +121,10 @@ pub(super) async fn page(visit: &Visit, subject: &Subject, again: Redo) -> Answe
         user_name: user.user_name.to_string(),
         display_name: user.display_name.to_string(),
         state: users::state(visit, user),
-        facts: facts(visit, user)?,
+        facts: facts(visit, subject, &factors).await?,
         forms,
         lock: lock::block(visit, place, user.lock.as_ref(), may_lock, &again)?,
-        factors: factors(visit, subject).await?,
+        factors,
         sessions: sessions(visit, subject).await?,
         devices: devices(visit, subject).await?,
         danger: danger(visit, subject)?,
@@ -133,7 +134,12 @@ pub(super) async fn page(visit: &Visit, subject: &Subject, again: Redo) -> Answe
     visit.page(status, &view)
 }
 
-fn facts(visit: &Visit, user: &User) -> Result<Vec<Fact>, PageProblem> {
+async fn facts(
+    visit: &Visit,
+    subject: &Subject,
+    factors: &[FactorRow],
+) -> Result<Vec<Fact>, PageProblem> {
+    let user = &subject.user;
     let mut facts = vec![
         Fact::code(visit.t("console.id")?, user.id.to_string()),
         Fact::time(visit.t("console.created_at")?, visit.time(user.created_at)?),
@@ -150,7 +156,30 @@ fn facts(visit: &Visit, user: &User) -> Result<Vec<Fact>, PageProblem> {
         let reason = visit.t(&format!("console.must_change.{}", reason.as_str()))?;
         facts.push(Fact::text(visit.t("console.must_change")?, reason));
     }
+    if factors.iter().all(|factor| factor.backup) {
+        facts.extend(missing_factor(visit, subject).await?);
+    }
     Ok(facts)
+}
+
+/// That the user has no second factor and has to have one.
+async fn missing_factor(visit: &Visit, subject: &Subject) -> Result<Option<Fact>, PageProblem> {
+    let users = visit.platform().users();
+    let (tenant, user) = (subject.tenant.id, subject.user.id);
+    let own = users
+        .second_factor_rule(visit.caller(), tenant, user)
+        .await?;
+    let text = match own.due {
+        _ if own.rule != SecondFactorRule::Required => return Ok(None),
+        None => visit.t("console.factor_missing.now")?,
+        Some(due) => {
+            let when = visit.time(due)?;
+            let values = [("when", when.text.as_str())];
+            visit.tv("console.factor_missing.later", &values)?
+        }
+    };
+    let label = visit.t("console.factor_missing")?;
+    Ok(Some(Fact::text(label, text)))
 }
 
 fn names_card(visit: &Visit, subject: &Subject) -> Result<FormCard, PageProblem> {
@@ -271,11 +300,17 @@ async fn factors(visit: &Visit, subject: &Subject) -> Result<Vec<FactorRow>, Pag
         for credential in &method.credentials {
             let time = visit.time(credential.created_at)?;
             let values = [("name", credential.label.as_str()), ("when", &time.text)];
-            let remove = || visit.post(&end).hidden("id", credential.id.to_string());
+            let id = credential.id.to_string();
+            let remove = || {
+                let href = with_parameter(&visit.at(&end), "id", &id);
+                let label = visit.t("account.method.remove")?;
+                Ok::<_, PageProblem>(Link::new(href, label))
+            };
             rows.push(FactorRow {
                 label: method.label.clone(),
+                backup: method.backup,
                 detail: visit.tv("account.method.one_named", &values)?,
-                remove: may_remove.then(remove),
+                remove: may_remove.then(remove).transpose()?,
             });
         }
     }

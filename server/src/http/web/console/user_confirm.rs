@@ -5,11 +5,14 @@ use gatelodge_core::{access::action, model::UserStatus, service::UserPatch, stor
 
 use super::{user::Subject, user_changes::done, users::path as users_path};
 use crate::{
-    http::web::{
-        account::SHOWN_SESSIONS,
-        forms::{Rejected, refill},
-        problem::PageProblem,
-        visit::{Answer, Visit, see_other},
+    http::{
+        problem::{Code, Problem},
+        web::{
+            account::SHOWN_SESSIONS,
+            forms::{Rejected, refill},
+            problem::PageProblem,
+            visit::{Answer, Visit, see_other},
+        },
     },
     pages::views::{ConfirmView, Field, FieldKind, Link},
 };
@@ -88,6 +91,44 @@ pub(super) async fn delete(visit: Visit) -> Answer {
     }
 }
 
+/// Asks before a second factor is removed.
+pub(super) async fn ask_remove_factor(visit: Visit) -> Answer {
+    let subject = Subject::find(&visit).await?;
+    let (tenant, id) = (subject.tenant.id, subject.user.id);
+    let platform = visit.platform();
+    let action = action::USER_REMOVE_FACTOR;
+    platform.authorise(visit.caller(), action, &subject.resource())?;
+    let named = visit.query.text("id").unwrap_or_default().to_owned();
+    let factors = platform.users().factors(visit.caller(), tenant, id).await?;
+    let found = factors.iter().find_map(|method| {
+        let mut credentials = method.credentials.iter();
+        let found = credentials.find(|credential| credential.id.to_string() == named);
+        Some((method.label.as_str(), found?.label.as_str()))
+    });
+    let (label, detail) = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let values = [("label", label), ("detail", detail)];
+    let mut consequences = vec![
+        visit.tv("console.user.remove_factor.which", &values)?,
+        visit.t("console.user.remove_factor.again")?,
+    ];
+    consequences.extend(ending_sessions(&visit, &subject).await?);
+    let name = [("name", subject.user.display_name.as_str())];
+    let post = visit.post(&format!("{}/factors/remove", subject.path));
+    let view = ConfirmView {
+        frame: visit.frame(visit.users_nav(&subject.tenant))?,
+        title: visit.tv("console.remove_factor.ask", &name)?,
+        text: visit.t("console.user.remove_factor.text")?,
+        consequences,
+        post: post.hidden("id", named),
+        fields: Vec::new(),
+        confirm: visit.t("console.user.remove_factor.submit")?,
+        danger: true,
+        cancel: Link::new(visit.at(&subject.path), visit.t("console.cancel")?),
+        error: None,
+    };
+    visit.page(StatusCode::OK, &view)
+}
+
 fn allowed(visit: &Visit, subject: &Subject, verb: Verb) -> Result<(), PageProblem> {
     let platform = visit.platform();
     Ok(platform.authorise(visit.caller(), verb.action(), &subject.resource())?)
@@ -133,6 +174,17 @@ async fn consequences(
     verb: Verb,
 ) -> Result<Vec<String>, PageProblem> {
     let mut consequences = Vec::new();
+    consequences.extend(ending_sessions(visit, subject).await?);
+    if verb == Verb::Delete {
+        let name = [("name", subject.user.user_name.as_str())];
+        consequences.push(visit.tv("console.user.delete.name_free", &name)?);
+        consequences.push(visit.t("console.delete.what_stays")?);
+    }
+    Ok(consequences)
+}
+
+/// How many sessions end, if any.
+async fn ending_sessions(visit: &Visit, subject: &Subject) -> Result<Option<String>, PageProblem> {
     let sessions = visit.platform().sessions();
     let (tenant, user) = (subject.tenant.id, Some(subject.user.id));
     let open = sessions
@@ -144,14 +196,11 @@ async fn consequences(
             Page::first(SHOWN_SESSIONS),
         )
         .await?;
-    if !open.items.is_empty() {
-        let count = open.items.len().to_string();
-        consequences.push(visit.tv("console.sessions_end", &[("count", &count)])?);
+    if open.items.is_empty() {
+        return Ok(None);
     }
-    if verb == Verb::Delete {
-        let name = [("name", subject.user.user_name.as_str())];
-        consequences.push(visit.tv("console.user.delete.name_free", &name)?);
-        consequences.push(visit.t("console.delete.what_stays")?);
-    }
-    Ok(consequences)
+    let count = open.items.len().to_string();
+    Ok(Some(
+        visit.tv("console.sessions_end", &[("count", &count)])?,
+    ))
 }
