@@ -2,7 +2,7 @@
 //! an address up. One record per address keeps it, the newest code that was sent to
 //! it, and when codes were.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use async_trait::async_trait;
 use gatelodge_core::{
@@ -560,7 +560,6 @@ fn kept_pace(
     })
 }
 
-/// A form that only says something.
 fn said(message: impl Into<String>) -> Form {
     Form {
         message: Some(message.into()),
@@ -577,13 +576,13 @@ fn code_form(masked: &str, other: Option<&str>, note: Option<String>) -> Form {
         label: label.to_owned(),
         style: ActionStyle::Link,
     };
-    let again = link(AGAIN, "Send another code");
     let other = other.map(|label| link(OTHER, label));
+    let actions = iter::once(link(AGAIN, "Send another code")).chain(other);
     let sent = || format!("A code is on its way to {masked}. Only the newest one counts.");
     Form {
         message: Some(note.unwrap_or_else(sent)),
         fields: vec![code],
-        actions: [again].into_iter().chain(other).collect(),
+        actions: actions.collect(),
         ..Form::default()
     }
 }

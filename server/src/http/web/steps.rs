@@ -194,7 +194,9 @@ impl Sheet<'_> {
         let Some(step) = &self.flow.step else {
             return Ok(());
         };
-        view.intro = self.why()?;
+        if let Some(why) = self.why()? {
+            view.intro = Some(why);
+        }
         match &step.body {
             StepBody::Choose { providers, actions } => {
                 view.instead = actions.iter().map(|action| self.instead(action)).collect();
