@@ -23,6 +23,7 @@ mod error;
 pub mod limits;
 pub mod messages;
 pub mod model;
+mod origins;
 mod platform;
 pub mod provider;
 pub mod seal;
@@ -34,5 +35,6 @@ pub mod tokens;
 
 pub use environment::{Clock, Environment, Random};
 pub use error::{Error, ErrorKind, Result};
+pub use origins::Origins;
 pub use platform::{Parts, Platform};
 pub use session_table::CheckedSession;

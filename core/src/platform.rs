@@ -6,11 +6,8 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
-use url::Url;
-
 use crate::{
-    Environment, Error, ErrorKind, Result,
+    Environment, Error, ErrorKind, Origins, Result,
     access::{Caller, Decide, FixedGrants, Principal, Request, Resource},
     engine::SignIn,
     environment::earlier,
@@ -29,6 +26,7 @@ use crate::{
     storage::{Change, FeedEvent, Mode, Page, Scope, Storage, UnitOfWork},
     tokens::{KeyPolicy, OpenKeys, Tokens},
 };
+use jiff::Timestamp;
 
 /// What a platform is made of.
 pub struct Parts {
@@ -46,8 +44,8 @@ pub struct Parts {
     pub limits: LimitPolicy,
     /// How messages are sent to people.
     pub messages: Messages,
-    /// The server's origin.
-    pub origin: Url,
+    /// The server's origin, and those of its tenants.
+    pub origins: Origins,
     /// How many sessions are held in memory.
     pub session_memory: usize,
     /// How keys that sign tokens are made and replaced.
@@ -66,8 +64,8 @@ struct Inner {
     settings: EffectiveSettings,
     limits: LimitPolicy,
     messages: Messages,
-    origin: Url,
-    /// The origin as tokens name it.
+    origins: Origins,
+    /// The server's origin as tokens name it.
     issuer: String,
     key_policy: KeyPolicy,
     open_keys: OpenKeys,
@@ -108,8 +106,8 @@ impl Platform {
             flow_starts: crate::engine::FlowStarts::new(parts.limits.flows_per_minute),
             limits: parts.limits,
             messages: parts.messages,
-            issuer: parts.origin.origin().ascii_serialization(),
-            origin: parts.origin,
+            issuer: parts.origins.server().origin().ascii_serialization(),
+            origins: parts.origins,
             key_policy: parts.key_policy,
             open_keys: OpenKeys::default(),
             decide: Box::new(FixedGrants),
@@ -220,8 +218,9 @@ impl Platform {
         &self.0.messages
     }
 
-    pub(crate) fn origin(&self) -> &Url {
-        &self.0.origin
+    /// The server's origin, and those of its tenants.
+    pub fn origins(&self) -> &Origins {
+        &self.0.origins
     }
 
     /// The issuer of this server's tokens: its origin, without a slash at the end.

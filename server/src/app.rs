@@ -84,10 +84,6 @@ pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform
         Opening::Command => config.server.listen,
     };
     let policy = loaded.origin_policy(listen)?;
-    let origin = policy
-        .links_base()
-        .parse()
-        .map_err(|error| StartError::Other(format!("the origin is no address: {error}")))?;
     let providers = plugins::providers(config)?;
     let messages = messages(loaded, &policy, &page_options(loaded)?)?;
     if matches!(opening, Opening::Command)
@@ -117,7 +113,7 @@ pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform
         settings: config.effective_settings(),
         limits: config.limit_policy(),
         messages,
-        origin,
+        origins: policy.origins().clone(),
         session_memory: SESSION_MEMORY,
         key_policy: config.key_policy(),
     })

@@ -167,7 +167,7 @@ fn decoy(platform: &Platform, tenant: Option<Tenant>, typed: Option<&str>) -> Cl
     let tenant_bytes = tenant.as_ref().map(|t| *t.id.as_uuid().as_bytes());
     let hash = TokenHash::of_parts([
         b"decoy".as_slice(),
-        platform.origin().as_str().as_bytes(),
+        platform.origins().server().as_str().as_bytes(),
         tenant_bytes.as_ref().map_or(&[][..], |bytes| bytes),
         key.as_str().as_bytes(),
     ]);

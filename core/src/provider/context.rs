@@ -58,7 +58,7 @@ pub struct Facts {
     pub demanded: Strength,
     /// The present time.
     pub now: Timestamp,
-    /// The server's origin.
+    /// The tenant's own origin; the server's if it has none, or is not known.
     pub origin: Url,
     /// The relying party id of WebAuthn: the origin's host.
     pub rp_id: String,

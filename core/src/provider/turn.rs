@@ -534,9 +534,10 @@ impl Message {
     }
 }
 
-/// A link of a message. The server makes it from its configured origin and the
-/// user's tenant: `<origin>/t/<tenant's id>/link/<purpose>?token=<token>`. Nothing of it
-/// comes from a request.
+/// A link of a message. The server makes it from what is configured and the user's
+/// tenant: `<origin>/t/<tenant's id>/link/<purpose>?token=<token>`, or without the
+/// tenant in the path on an origin that is the tenant's own. Nothing of it comes from
+/// a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// What it is for.
@@ -547,12 +548,11 @@ pub struct Link {
 }
 
 impl Link {
-    /// Its address. The tenant stands in it by id, so that it survives a change of
-    /// the name.
-    pub fn address(&self, origin: &str, tenant: TenantId) -> Secret {
-        let origin = origin.trim_end_matches('/');
+    /// Its address below what the addresses of the tenant begin with, see
+    /// [`Origins::base`](crate::Origins::base).
+    pub fn address(&self, base: &str) -> Secret {
         let (purpose, token) = (self.purpose.as_str(), self.token.expose());
-        Secret::new(format!("{origin}/t/{tenant}/link/{purpose}?token={token}"))
+        Secret::new(format!("{base}/link/{purpose}?token={token}"))
     }
 }
 

@@ -2,6 +2,7 @@
 //! effects are applied.
 
 use async_trait::async_trait;
+use url::Url;
 use uuid::Uuid;
 
 use crate::{
@@ -20,6 +21,11 @@ use crate::{
 const MAX_DATA: usize = 60 * 1024;
 const RECORD: &str = "record";
 
+/// The relying party id of WebAuthn that goes with an origin.
+fn rp_id(origin: &Url) -> String {
+    origin.host_str().unwrap_or("localhost").to_owned()
+}
+
 /// One call of a provider: what it is told and may ask.
 pub(crate) struct ProviderCall<'a> {
     platform: &'a Platform,
@@ -30,7 +36,7 @@ pub(crate) struct ProviderCall<'a> {
 
 impl<'a> ProviderCall<'a> {
     pub(crate) fn new(platform: &'a Platform, provider: &ProviderId, intent: Intent) -> Self {
-        let origin = platform.origin().clone();
+        let origin = platform.origins().server().clone();
         Self {
             platform,
             real_subject: false,
@@ -42,7 +48,7 @@ impl<'a> ProviderCall<'a> {
                 proofs: Vec::new(),
                 demanded: Strength::OneFactor,
                 now: platform.now(),
-                rp_id: origin.host_str().unwrap_or("localhost").to_owned(),
+                rp_id: rp_id(&origin),
                 callback: None,
                 origin,
                 oauth_state: None,
@@ -54,6 +60,10 @@ impl<'a> ProviderCall<'a> {
     }
 
     pub(crate) fn in_tenant(mut self, tenant: Option<&Tenant>) -> Self {
+        if let Some(tenant) = tenant {
+            self.facts.origin = self.platform.origins().of(&tenant.name);
+            self.facts.rp_id = rp_id(&self.facts.origin);
+        }
         self.facts.tenant = tenant.map(|tenant| TenantFacts {
             id: tenant.id,
             name: tenant.name.to_string(),

@@ -75,7 +75,7 @@ impl Users<'_> {
             token,
         });
         Ok(MadeLink {
-            address: link.map(|link| link.address(platform.origin().as_str(), tenant)),
+            address: link.map(|link| link.address(&platform.origins().base(&found))),
             expires_at: issued.expires_at,
         })
     }

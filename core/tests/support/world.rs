@@ -300,7 +300,7 @@ fn parts(
         settings: plan.settings.clone(),
         limits: plan.limits,
         messages: plan.messages.clone(),
-        origin: "https://id.example.com/".parse().unwrap(),
+        origins: gatelodge_core::Origins::new("https://id.example.com/".parse().unwrap()),
         session_memory: 1_000,
         key_policy: gatelodge_core::tokens::KeyPolicy::default(),
     }

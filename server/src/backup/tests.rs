@@ -121,7 +121,7 @@ async fn node(storage: &MemoryStorage, clock: &Arc<ManualClock>) -> Platform {
         settings: EffectiveSettings::default(),
         limits: LimitPolicy::default(),
         messages: Messages::none(),
-        origin: "http://localhost".parse().unwrap(),
+        origins: gatelodge_core::Origins::new("http://localhost".parse().unwrap()),
         session_memory: 10,
         key_policy: gatelodge_core::tokens::KeyPolicy::default(),
     };

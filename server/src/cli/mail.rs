@@ -61,7 +61,7 @@ async fn test(loaded: &Loaded, to: &str) -> Result<String, Failure> {
         let message = "no mail is sent: set `mail.host` and `mail.sender`, or `mail.kind`";
         return Err(Failure::new("not_configured", message));
     };
-    let renderer = MessageRenderer::new(&page_options(loaded)?, policy.links_base());
+    let renderer = MessageRenderer::new(&page_options(loaded)?, policy.origins().clone());
     let renderer = renderer.map_err(crate::app::StartError::from)?;
     let environment = Environment::system();
     let outgoing = Outgoing {

@@ -52,7 +52,7 @@ impl Loaded {
 
     /// [`super::resolve_origin`] for the address that was really bound, with errors that name file and line.
     pub fn origin_policy(&self, listen: SocketAddr) -> Result<OriginPolicy, ConfigError> {
-        origin::find_policy(&self.config.server, listen).map_err(|finding| self.at(finding).into())
+        origin::find_policy(&self.config, listen).map_err(|finding| self.at(finding).into())
     }
 
     /// An error about a key of the configuration, found by whoever uses it: "must be …".

@@ -18,6 +18,7 @@ mod effective;
 mod environment;
 mod error;
 mod file;
+mod host;
 mod keys;
 mod limits;
 mod load;
@@ -54,6 +55,7 @@ pub(crate) use self::providers::shortfalls;
 pub use self::{
     backup::{BackupConfig, BackupRecipient},
     error::{ConfigError, Place, Problem},
+    host::{HostName, HostPattern, InvalidHost},
     keys::KeysConfig,
     limits::LimitsConfig,
     load::{Loaded, Overrides, check, load},
@@ -61,7 +63,7 @@ pub use self::{
     mail::{MailConfig, MailKind, MailTls},
     metrics::MetricsConfig,
     network::{client_address, network_of},
-    origin::{InvalidOrigin, Origin, OriginPolicy, Scheme, resolve_origin},
+    origin::{InvalidOrigin, Origin, OriginPolicy, Scheme, Whose, resolve_origin},
     pages::PagesConfig,
     providers::ProviderConfig,
     registration::{RegistrationConfig, RequiredAttribute},
@@ -73,7 +75,7 @@ pub use self::{
     settings::Settings,
     sms::SmsConfig,
     storage::{StorageConfig, StorageUrl},
-    tenancy::{TenancyConfig, TenantOnForm},
+    tenancy::{TenancyConfig, TenantHost, TenantOnForm},
     tokens::{TokenAlgorithm, TokensConfig},
 };
 

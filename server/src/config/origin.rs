@@ -10,15 +10,21 @@ use std::{
     str::FromStr,
 };
 
+use gatelodge_core::{
+    Origins,
+    model::{NameKey, TenantName},
+};
 use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::{Host, Url};
 
 use super::{
+    Config,
     error::{ConfigError, Finding, Place},
+    host::HostName,
     network,
-    server::ServerConfig,
+    tenancy::TenancyConfig,
 };
 
 /// How a browser reaches an origin.
@@ -86,6 +92,32 @@ impl Origin {
             host,
             port,
         }
+    }
+
+    /// The origin of another host, with the same scheme and port.
+    pub(super) fn beside(&self, host: &HostName) -> Self {
+        Self {
+            host: Host::Domain(host.as_str().to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same with what the configuration says of tenants' hosts.
+    fn origins(&self, tenancy: &TenancyConfig) -> Result<Origins, Finding> {
+        let server = Url::parse(&self.to_string());
+        let server = server
+            .map_err(|error| Finding::new("server.origin", format!("is no address: {error}")))?;
+        let mut origins = Origins::new(server);
+        if let Some(pattern) = &tenancy.host_pattern {
+            origins = origins.with_suffix(pattern.suffix());
+        }
+        let named = tenancy.hosts.iter().filter_map(|entry| {
+            let tenant = TenantName::new(&entry.tenant).ok()?;
+            Some((tenant, entry.host.as_str()))
+        });
+        Ok(named.fold(origins, |origins, (tenant, host)| {
+            origins.with_host(&tenant, host)
+        }))
     }
 
     /// Whether a `Host` header names this origin.
@@ -164,7 +196,7 @@ impl FromStr for Origin {
     }
 }
 
-fn is_host_name(name: &str) -> bool {
+pub(super) fn is_host_name(name: &str) -> bool {
     !name.ends_with('.')
         && name
             .bytes()
@@ -199,12 +231,23 @@ impl JsonSchema for Origin {
     }
 }
 
+/// Whose a host is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// The server's, for all tenants.
+    Server,
+    /// That of the tenant of this name, if there is one.
+    Tenant(NameKey),
+}
+
 /// What follows from the origin: the only place that answers these questions.
 #[derive(Debug, Clone)]
 pub struct OriginPolicy {
     base: Origin,
     /// `base` first; more than one only when the origin is unset.
     accepted: Vec<Origin>,
+    /// The base, and the origins of tenants.
+    origins: Origins,
     trusted_proxies: Vec<IpNet>,
 }
 
@@ -224,18 +267,70 @@ impl OriginPolicy {
         self.base.scheme == Scheme::Https
     }
 
-    /// Whether a `Host` header (or HTTP/2 `:authority`) names this server.
-    pub fn host_is_ours(&self, host_header: &str) -> bool {
-        self.accepted
-            .iter()
-            .any(|origin| origin.is_named_by(host_header))
+    /// The origin, and those of tenants.
+    pub fn origins(&self) -> &Origins {
+        &self.origins
     }
 
-    /// Whether an `Origin` header, on a request for `host_header`, is that of our own pages. Never for `null`.
+    /// Whose host a `Host` header (or HTTP/2 `:authority`) names; none for a host that is nobody's here.
+    pub fn whose(&self, host_header: &str) -> Option<Whose> {
+        if self.accepted_at(host_header).is_some() {
+            return Some(Whose::Server);
+        }
+        let (_, tenant) = self.tenant_at(host_header)?;
+        Some(Whose::Tenant(tenant))
+    }
+
+    /// Whether a `Host` header (or HTTP/2 `:authority`) names this server, or a host that is a tenant's if there is a
+    /// tenant of that name.
+    pub fn host_is_ours(&self, host_header: &str) -> bool {
+        self.whose(host_header).is_some()
+    }
+
+    /// Whether an `Origin` header, on a request for `host_header`, is that of our own pages. Never for `null`. A tenant's
+    /// origin counts on its own host alone, and no other counts there.
     pub fn origin_is_ours(&self, origin_header: &str, host_header: &str) -> bool {
-        self.accepted
-            .iter()
-            .any(|origin| origin.to_string() == origin_header && origin.is_named_by(host_header))
+        let at = self.origin_at(host_header);
+        at.is_some_and(|origin| origin == origin_header)
+    }
+
+    /// The origin of the pages on a host of ours, as browsers write it.
+    pub fn origin_at(&self, host_header: &str) -> Option<String> {
+        match self.accepted_at(host_header) {
+            Some(origin) => Some(origin.to_string()),
+            None => self
+                .tenant_at(host_header)
+                .map(|(origin, _)| origin.to_string()),
+        }
+    }
+
+    fn accepted_at(&self, host_header: &str) -> Option<&Origin> {
+        let mut accepted = self.accepted.iter();
+        accepted.find(|origin| origin.is_named_by(host_header))
+    }
+
+    /// The tenant whose host it is, by its name, and its origin.
+    fn tenant_at(&self, host_header: &str) -> Option<(Origin, NameKey)> {
+        let header = host_header.to_ascii_lowercase();
+        let host = header.split(':').next().unwrap_or_default();
+        let tenant = self.origins.tenant_at(host)?;
+        let origin = Origin {
+            host: Host::Domain(host.to_owned()),
+            ..self.base.clone()
+        };
+        origin.is_named_by(&header).then_some((origin, tenant))
+    }
+
+    /// The origins of tenants, as a content security policy writes them (CSP 3 section 2.3.1), if tenants can have any.
+    pub(crate) fn tenant_hosts(&self) -> Option<String> {
+        let hosts: Vec<_> = self.origins.hosts().collect();
+        let of = |host: String| Origin {
+            host: Host::Domain(host),
+            ..self.base.clone()
+        };
+        let origins = hosts.into_iter().map(|host| of(host).to_string());
+        let origins = origins.collect::<Vec<_>>().join(" ");
+        (!origins.is_empty()).then_some(origins)
     }
 
     /// The relying party id for passkeys; none when the origin's host is an address (WebAuthn wants a name).
@@ -262,17 +357,13 @@ impl OriginPolicy {
 ///   `localhost`, `127.0.0.1` or `[::1]` with that port;
 /// * `https://…`: secure cookies;
 /// * `http://…`: only on this machine, host and listener both, unless a trusted proxy is named.
-pub fn resolve_origin(
-    config: &ServerConfig,
-    listen: SocketAddr,
-) -> Result<OriginPolicy, ConfigError> {
+pub fn resolve_origin(config: &Config, listen: SocketAddr) -> Result<OriginPolicy, ConfigError> {
     find_policy(config, listen).map_err(|finding| finding.at(Place::Default).into())
 }
 
-pub(super) fn find_policy(
-    config: &ServerConfig,
-    listen: SocketAddr,
-) -> Result<OriginPolicy, Finding> {
+pub(super) fn find_policy(config: &Config, listen: SocketAddr) -> Result<OriginPolicy, Finding> {
+    let tenancy = &config.tenancy;
+    let config = &config.server;
     let trusted_proxies = config.trusted_proxies.clone();
     let public_listener = !listen.ip().to_canonical().is_loopback();
     let Some(origin) = config.origin.clone() else {
@@ -284,8 +375,11 @@ pub(super) fn find_policy(
             .hint("set `server.origin` to the address people type, such as `https://id.example.org`, or listen on `127.0.0.1`"));
         }
         let accepted = loopback_origins(listen.port());
+        let base = Origin::loopback(Host::Domain("localhost".to_owned()), listen.port());
         return Ok(OriginPolicy {
-            base: Origin::loopback(Host::Domain("localhost".to_owned()), listen.port()),
+            // Hosts of tenants need an origin that is configured.
+            origins: base.origins(&TenancyConfig::default())?,
+            base,
             accepted,
             trusted_proxies,
         });
@@ -307,6 +401,7 @@ pub(super) fn find_policy(
         }
     }
     Ok(OriginPolicy {
+        origins: origin.origins(tenancy)?,
         accepted: vec![origin.clone()],
         base: origin,
         trusted_proxies,

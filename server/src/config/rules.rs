@@ -77,7 +77,7 @@ fn check_server(config: &Config, problems: &mut Vec<Finding>) {
         );
         problems.push(finding.hint("name the proxies alone, such as `10.0.0.7/32`"));
     }
-    if let Err(finding) = origin::find_policy(server, server.listen) {
+    if let Err(finding) = origin::find_policy(config, server.listen) {
         problems.push(finding);
     }
     if config.metrics.enabled && config.metrics.listen == server.listen && server.listen.port() != 0
@@ -132,7 +132,7 @@ fn check_messages(config: &Config, problems: &mut Vec<Finding>) {
     let mail = &config.mail;
     problems.extend(mail.problems());
     problems.extend(config.sms.problems());
-    if let Ok(policy) = origin::find_policy(&config.server, config.server.listen) {
+    if let Ok(policy) = origin::find_policy(config, config.server.listen) {
         problems.extend(mail.problem_at(&policy));
     }
     if let Some(file) = &mail.ca_file
@@ -167,6 +167,7 @@ fn check_tenancy(config: &Config, problems: &mut Vec<Finding>) {
         ),
         None => {}
     }
+    problems.extend(tenancy.problems_of_hosts(&config.server));
 }
 
 fn check_pages(config: &Config, problems: &mut Vec<Finding>) {

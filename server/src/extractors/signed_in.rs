@@ -18,6 +18,7 @@ use crate::{
         caller::Requester,
         csrf::csrf,
         guard::{self, Client, FromOurPages},
+        place::locate,
         problem::{Code, Problem},
     },
 };
@@ -73,28 +74,31 @@ impl SignedIn {
 /// Who makes the request. Where the guard does not stand before the route, what it would have looked at is looked at here.
 pub(super) async fn requester(parts: &mut Parts, app: &App) -> Result<Requester, Problem> {
     if parts.extensions.get::<FromOurPages>().is_none() {
-        let Parts {
-            method,
-            uri,
-            headers,
-            extensions,
-            ..
-        } = parts;
-        let is_api = !guard::wants_page(headers);
-        let incoming = guard::Incoming {
-            method,
-            uri,
-            headers,
-            is_api,
-            visitor: None,
-        };
-        let ours = guard::admit(app, &incoming)?;
+        let ours = let_in(parts, app).await?;
         let id = app.new_request_id();
-        let facts = guard::client_facts(app, extensions, headers, &id);
-        extensions.insert(Client(facts));
-        extensions.insert(FromOurPages(ours));
+        let facts = guard::client_facts(app, &parts.extensions, &parts.headers, &id);
+        parts.extensions.insert(Client(facts));
+        parts.extensions.insert(FromOurPages(ours));
     }
     Requester::from_request_parts(parts, app).await
+}
+
+/// Whether the request comes from one of our pages, if it is let in.
+async fn let_in(parts: &mut Parts, app: &App) -> Result<bool, Problem> {
+    let request = (&parts.method, &parts.uri, &parts.headers);
+    let Some(located) = locate(app, request).await? else {
+        return Ok(false);
+    };
+    let incoming = guard::Incoming {
+        method: &parts.method,
+        headers: &parts.headers,
+        host: &located.host,
+        is_api: !guard::wants_page(&parts.headers),
+        visitor: None,
+    };
+    let ours = guard::admit(app, &incoming)?;
+    located.tell(&mut parts.extensions);
+    Ok(ours)
 }
 
 impl<S> FromRequestParts<S> for SignedIn

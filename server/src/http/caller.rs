@@ -9,7 +9,7 @@ use axum::{
 use gatelodge_core::{
     CheckedSession,
     access::{Caller, Principal},
-    model::ClientFacts,
+    model::{ClientFacts, Tenant},
     secret::Token,
 };
 
@@ -17,7 +17,9 @@ use super::{
     cookies::Cookies,
     cors::ForeignOrigin,
     guard::{Client, FromOurPages},
+    place::HostTenant,
     problem::{Code, Problem},
+    web::PathTenant,
 };
 use crate::app::App;
 
@@ -34,6 +36,8 @@ pub struct Requester {
     pub from_our_pages: bool,
     /// The page of a registered application that it comes from.
     pub foreign: Option<ForeignOrigin>,
+    /// The tenant whose own host it is for. A session of another one is none there.
+    pub host_tenant: Option<Tenant>,
 }
 
 impl Requester {
@@ -63,10 +67,17 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let app = App::from_ref(state);
         let token = presented(&app, parts)?;
+        let host_tenant = parts.extensions.get::<HostTenant>();
+        let host_tenant = host_tenant.map(|own| own.tenant.clone());
         let session = match &token {
             Some(token) => app.platform().sessions().check(token).await?,
             None => None,
         };
+        let is_here = |session: &Arc<CheckedSession>| {
+            let tenant = host_tenant.as_ref();
+            tenant.is_none_or(|tenant| tenant.id == session.tenant.id)
+        };
+        let session = session.filter(is_here);
         let client = parts
             .extensions
             .get::<Client>()
@@ -84,6 +95,7 @@ where
                 .get::<FromOurPages>()
                 .is_some_and(|from| from.0),
             foreign: parts.extensions.get::<ForeignOrigin>().cloned(),
+            host_tenant,
         })
     }
 }
@@ -106,11 +118,10 @@ fn presented(app: &App, parts: &Parts) -> Result<Option<Token>, Problem> {
             .ok_or_else(|| Problem::new(Code::Unauthenticated));
     }
     let cookies = Cookies::read(&parts.headers, app.policy().secure_cookies())?;
-    let tag = parts
-        .extensions
-        .get::<super::web::PathTenant>()
-        .map(|tenant| tenant.tag.clone());
+    let own = parts.extensions.get::<HostTenant>().map(|own| &own.tag);
+    let named = parts.extensions.get::<PathTenant>();
+    let tag = own.or(named.map(|tenant| &tenant.tag));
     Ok(cookies
-        .session(tag.as_deref())
+        .session(tag.map(String::as_str))
         .and_then(|value| Token::parse(value.expose())))
 }

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{guard::single, problem::Problem};
+use super::{guard::single, place::Located, problem::Problem};
 use crate::app::App;
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -36,7 +36,7 @@ pub struct Visitor {
 pub(crate) struct Call<'r> {
     pub(crate) method: &'r Method,
     pub(crate) path: &'r str,
-    pub(crate) host: &'r str,
+    pub(crate) at: &'r Located,
     pub(crate) headers: &'r HeaderMap,
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn visitor(app: &App, call: Call<'_>) -> Result<Option<Visitor>
         return Ok(None);
     };
     let policy = app.policy();
-    if !policy.host_is_ours(call.host) || policy.origin_is_ours(origin, call.host) {
+    if policy.origin_is_ours(origin, &call.at.host) {
         return Ok(None);
     }
     let asked = call.asked_method()?;
@@ -67,7 +67,9 @@ pub(crate) async fn visitor(app: &App, call: Call<'_>) -> Result<Option<Visitor>
         return Ok(None);
     };
     let applications = app.platform().applications();
-    if !applications.has_origin(None, origin).await? {
+    // On a tenant's own host, those of its applications.
+    let tenant = call.at.tenant.as_ref().map(|own| own.tenant.id);
+    if !applications.has_origin(tenant, origin).await? {
         return Ok(None);
     }
     let is_same_site = single(call.headers, &SITE)? == Some("same-site");

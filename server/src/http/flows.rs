@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 use super::{
     caller::Requester,
     cookies::{self, Cookies, Jar, OPEN_FLOWS},
-    problem::Problem,
+    problem::{Code, Problem},
 };
 use crate::app::App;
 
@@ -104,9 +104,36 @@ impl FlowJson {
 ///
 /// # Errors
 /// [`super::problem::Code::DuplicateCookie`].
-pub fn handle(app: &App, headers: &HeaderMap, flow: &str) -> Result<FlowHandle, Problem> {
+fn handle(app: &App, headers: &HeaderMap, flow: &str) -> Result<FlowHandle, Problem> {
     let cookies = Cookies::read(headers, app.policy().secure_cookies())?;
     Ok(handle_from(&cookies, flow))
+}
+
+/// The same for the API: on a tenant's own host there are no flows of others.
+///
+/// # Errors
+/// [`super::problem::Code::DuplicateCookie`], and [`super::problem::Code::NotFound`]
+/// for a flow that was begun elsewhere.
+pub async fn handle_here(
+    app: &App,
+    requester: &Requester,
+    headers: &HeaderMap,
+    flow: &str,
+) -> Result<FlowHandle, Problem> {
+    let handle = handle(app, headers, flow)?;
+    if let Some(own) = &requester.host_tenant {
+        let engine = app.platform().sign_in();
+        let view = engine.view(&handle, requester.client()).await?;
+        if view.tenant.as_deref() != Some(own.name.as_str()) {
+            return Err(over());
+        }
+    }
+    Ok(handle)
+}
+
+/// What a flow is that is not here, whyever.
+pub fn over() -> Problem {
+    Problem::new(Code::NotFound).detail("this sign-in is over or has expired; start again")
 }
 
 /// The same, from cookies already read.

@@ -10,7 +10,7 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
-    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -21,7 +21,7 @@ use tracing::Instrument as _;
 use super::{
     cookies::Cookies,
     cors::{self, ForeignOrigin, Visitor},
-    entry::is_for_other_hosts,
+    place::{is_probe, locate},
     problem::{Code, Problem},
     web,
 };
@@ -112,12 +112,16 @@ async fn receive(
     request: &mut Request,
     is_api: bool,
 ) -> Result<Option<Visitor>, Problem> {
-    let host = host(request.uri(), request.headers()).unwrap_or_default();
+    let (uri, headers) = (request.uri(), request.headers());
+    let Some(located) = locate(app, (request.method(), uri, headers)).await? else {
+        request.extensions_mut().insert(FromOurPages(false));
+        return Ok(None);
+    };
     let call = cors::Call {
         method: request.method(),
-        path: request.uri().path(),
-        host,
-        headers: request.headers(),
+        path: uri.path(),
+        at: &located,
+        headers,
     };
     let visitor = match routes {
         Routes::Ours => cors::visitor(app, call).await?,
@@ -125,8 +129,8 @@ async fn receive(
     };
     let incoming = Incoming {
         method: request.method(),
-        uri: request.uri(),
-        headers: request.headers(),
+        headers,
+        host: &located.host,
         is_api,
         visitor: visitor.as_ref(),
     };
@@ -136,6 +140,7 @@ async fn receive(
         with_cookies: request.headers().contains_key(header::COOKIE),
     });
     let extensions = request.extensions_mut();
+    located.tell(extensions);
     extensions.insert(FromOurPages(from_our_pages));
     if let Some(foreign) = foreign {
         extensions.insert(foreign);
@@ -176,15 +181,12 @@ fn is_page(path: &str) -> bool {
         || is_probe(path))
 }
 
-fn is_probe(path: &str) -> bool {
-    matches!(path, "/healthz" | "/readyz")
-}
-
 /// What is known of a request before anything but its origin is looked up.
 pub(crate) struct Incoming<'r> {
     pub(crate) method: &'r Method,
-    pub(crate) uri: &'r Uri,
     pub(crate) headers: &'r HeaderMap,
+    /// One of ours.
+    pub(crate) host: &'r str,
     pub(crate) is_api: bool,
     /// The page of a registered application that it comes from.
     pub(crate) visitor: Option<&'r Visitor>,
@@ -194,25 +196,15 @@ pub(crate) struct Incoming<'r> {
 /// from one of our pages.
 ///
 /// # Errors
-/// A problem that says what is wrong with host, origin or cookies.
+/// A problem that says what is wrong with origin or cookies.
 pub(crate) fn admit(app: &App, incoming: &Incoming<'_>) -> Result<bool, Problem> {
     let Incoming {
         method,
-        uri,
         headers,
+        host,
         is_api,
         visitor,
     } = *incoming;
-    // Whoever watches the server knows it by its machine's address, and proxies
-    // ask for other hosts.
-    if is_safe(method) && (is_probe(uri.path()) || is_for_other_hosts(uri.path())) {
-        return Ok(false);
-    }
-    let host = host(uri, headers).unwrap_or_default();
-    if !app.policy().host_is_ours(host) {
-        return Err(Problem::new(Code::Misdirected)
-            .detail("the `Host` of the request is not the configured origin"));
-    }
     let cookies = Cookies::read(headers, app.policy().secure_cookies())?;
     let origin = single(headers, &header::ORIGIN)?;
     let ours = match origin {
@@ -239,7 +231,7 @@ pub(crate) fn admit(app: &App, incoming: &Incoming<'_>) -> Result<bool, Problem>
     if origin.is_none() && cookies.any() {
         return Err(Problem::new(Code::OriginMissing).detail(format!(
             "a request with cookies must carry `Origin: {}`",
-            app.policy().links_base()
+            app.policy().origin_at(host).unwrap_or_default()
         )));
     }
     Ok(ours)
@@ -265,16 +257,6 @@ pub(crate) fn single<'a>(
         Some(Ok(value)) => Ok(Some(value)),
         Some(Err(_)) => Err(Problem::new(Code::InvalidRequest)
             .detail(format!("the header `{name}` cannot be read"))),
-    }
-}
-
-/// The authority that the request is for: HTTP/2 carries it in the address.
-fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
-    let named = single(headers, &header::HOST).ok()?;
-    match (uri.authority(), named) {
-        (Some(authority), Some(host)) if authority.as_str() != host => None,
-        (Some(authority), _) => Some(authority.as_str()),
-        (None, host) => host,
     }
 }
 
@@ -339,7 +321,8 @@ fn empty_errors(app: &App, response: Response, is_page: bool, request_id: &str) 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; \
                       frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
 
-/// The same for a page whose forms may also end at an origin of an application.
+/// The same for a page whose forms may also end elsewhere: at origins, as the policy
+/// writes them.
 pub(crate) fn policy_with_forms_to(origin: &str) -> Option<HeaderValue> {
     let forms = format!("form-action 'self' {origin}");
     HeaderValue::from_str(&POLICY.replace("form-action 'self'", &forms)).ok()

@@ -10,6 +10,7 @@ pub mod extract;
 pub mod flows;
 pub mod guard;
 pub mod health;
+pub mod place;
 pub mod problem;
 pub(crate) mod request_id;
 pub(crate) mod series;

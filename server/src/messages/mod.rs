@@ -45,7 +45,7 @@ pub(crate) fn messages(
     if mails.is_none() && !hook {
         return Ok(Messages::none());
     }
-    let renderer = MessageRenderer::new(pages, policy.links_base())?;
+    let renderer = MessageRenderer::new(pages, policy.origins().clone())?;
     let mut messages = Messages::written_by(Arc::new(renderer));
     if let Some(kind) = mails {
         messages = messages.sent_by(mail_sender(loaded, kind)?);

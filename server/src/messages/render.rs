@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use gatelodge_core::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Origins, Result,
     environment::span_between,
     messages::{Draft, Render, Rendered},
     provider::MessageChannel,
@@ -22,24 +22,20 @@ const MAX_VALUE: usize = 2_000;
 pub(crate) struct MessageRenderer {
     templates: Templates,
     texts: Arc<Texts>,
-    /// Without a slash at the end.
-    origin: String,
-    /// The host of the origin, if a telephone can bind a code to it.
-    host: Option<String>,
+    origins: Origins,
 }
 
 impl MessageRenderer {
-    /// Reads and compiles all templates and texts; links begin with `origin`.
+    /// Reads and compiles all templates and texts; links lead to the tenant's origin.
     ///
     /// # Errors
     /// As [`crate::pages::Renderer::new`].
-    pub(crate) fn new(options: &PageOptions, origin: String) -> Result<Self, PageError> {
+    pub(crate) fn new(options: &PageOptions, origins: Origins) -> Result<Self, PageError> {
         let texts = Arc::new(Texts::new(&options.texts)?);
         Ok(Self {
             templates: Templates::load_messages(options, texts.clone())?,
             texts,
-            host: code_host(&origin),
-            origin,
+            origins,
         })
     }
 
@@ -50,7 +46,7 @@ impl MessageRenderer {
     pub(crate) fn test_mail(&self, now: Timestamp) -> Result<Rendered> {
         let values = BTreeMap::from([
             ("lang".to_owned(), "en".to_owned()),
-            ("origin".to_owned(), self.origin.clone()),
+            ("origin".to_owned(), written(self.origins.server())),
             ("at".to_owned(), self.moment(now)?),
         ]);
         self.mail("test", values)
@@ -95,10 +91,11 @@ impl MessageRenderer {
             }
             values.insert(name.clone(), value);
         }
+        let origin = self.origins.of(&draft.tenant.name);
         let own = [
             ("lang", draft.locale.to_owned()),
             ("tenant", one_line(draft.tenant.display_name.as_str())),
-            ("origin", self.origin.clone()),
+            ("origin", written(&origin)),
             ("at", self.moment(draft.made_at)?),
             ("until", self.moment(draft.expires_at)?),
             (
@@ -109,13 +106,9 @@ impl MessageRenderer {
         values.extend(own.map(|(name, value)| (name.to_owned(), value)));
         let link = draft
             .link
-            .map(|link| link.address(&self.origin, draft.tenant.id));
+            .map(|link| link.address(&self.origins.base(draft.tenant)));
         values.extend(link.map(|link| ("link".to_owned(), link.expose().to_owned())));
-        values.extend(
-            self.host
-                .iter()
-                .map(|host| ("host".to_owned(), host.clone())),
-        );
+        values.extend(code_host(&origin).map(|host| ("host".to_owned(), host)));
         let code = draft.code.map(|code| one_line(code.expose()));
         values.extend(code.map(|code| ("code".to_owned(), code)));
         Ok(values)
@@ -160,12 +153,16 @@ impl Render for MessageRenderer {
     }
 }
 
+/// An origin, without a slash at the end.
+fn written(origin: &Url) -> String {
+    origin.origin().ascii_serialization()
+}
+
 /// The host that codes are bound to, as in `@id.example.org #123456` (WICG,
 /// origin-bound one-time codes): one that is reached over https under its name.
-fn code_host(origin: &str) -> Option<String> {
-    let url: Url = origin.parse().ok()?;
-    let is_usual = url.scheme() == "https" && url.port().is_none();
-    url.domain().filter(|_| is_usual).map(str::to_owned)
+fn code_host(origin: &Url) -> Option<String> {
+    let is_usual = origin.scheme() == "https" && origin.port().is_none();
+    origin.domain().filter(|_| is_usual).map(str::to_owned)
 }
 
 fn failed(error: PageError) -> Error {

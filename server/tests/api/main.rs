@@ -33,6 +33,7 @@ mod forward_auth;
 mod forwarded;
 mod fuzz;
 mod headers;
+mod hosts;
 mod isolation;
 mod limits;
 mod links;

@@ -13,9 +13,9 @@ use crate::{
     world::{PASSWORD, World},
 };
 
-const BACK: &str = "https://app.example.org/signed-in?from=gate";
+pub(crate) const BACK: &str = "https://app.example.org/signed-in?from=gate";
 
-async fn register(world: &World, tenant: TenantId, audience: &str) -> Application {
+pub(crate) async fn register(world: &World, tenant: TenantId, audience: &str) -> Application {
     let new = NewApplication {
         name: ApplicationName::new("Shop").unwrap(),
         audience: Audience::new(audience).unwrap(),

@@ -18,6 +18,8 @@ pub(crate) struct Browser {
     pub(crate) cookies: BTreeMap<String, String>,
     /// What it sends as `Origin` with forms.
     pub(crate) origin: Option<&'static str>,
+    /// What it sends as `Host`.
+    pub(crate) host: &'static str,
 }
 
 /// What came back.
@@ -43,6 +45,17 @@ impl Browser {
             router,
             cookies: BTreeMap::new(),
             origin: Some(ORIGIN),
+            host: "localhost:8080",
+        }
+    }
+
+    /// The same browser at another host, over https; it has no cookies there yet.
+    pub(crate) fn at(&self, origin: &'static str) -> Self {
+        Self {
+            cookies: BTreeMap::new(),
+            origin: Some(origin),
+            host: origin.strip_prefix("https://").unwrap(),
+            router: self.router.clone(),
         }
     }
 
@@ -154,7 +167,7 @@ impl Browser {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::HOST, "localhost:8080")
+            .header(header::HOST, self.host)
             .header(
                 header::USER_AGENT,
                 "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",

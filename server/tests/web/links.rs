@@ -24,7 +24,11 @@ async fn world() -> (World, Tenant) {
 
 /// What stands in a mail.
 fn address(tenant: &Tenant, mail: &Message) -> String {
-    let address = mail.link.as_ref().unwrap().address("", tenant.id);
+    let address = mail
+        .link
+        .as_ref()
+        .unwrap()
+        .address(&format!("/t/{}", tenant.id));
     address.expose().to_owned()
 }
 

@@ -20,6 +20,7 @@ mod console_tenants;
 mod console_users;
 mod devices;
 mod forgery;
+mod hosts;
 mod links;
 mod other_ways;
 mod password_rules;

@@ -93,7 +93,7 @@ impl World {
         config.limits.flows_per_network_per_minute = 10_000;
         change(&mut config);
         let clock = ManualClock::at(Timestamp::from_second(1_790_000_000).unwrap());
-        let policy = resolve_origin(&config.server, LISTEN).unwrap();
+        let policy = resolve_origin(&config, LISTEN).unwrap();
         let mut providers = Registry::new();
         gatelodge_provider_password::register(&mut providers);
         password["threads"] = 2.into();
@@ -114,7 +114,7 @@ impl World {
             settings: config.effective_settings(),
             limits: config.limit_policy(),
             messages: Messages::written_by(post.clone()).sent_by(post.clone()),
-            origin: policy.links_base().parse().unwrap(),
+            origins: policy.origins().clone(),
             session_memory: 1_000,
             key_policy: gatelodge_core::tokens::KeyPolicy::default(),
         })

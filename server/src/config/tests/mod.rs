@@ -4,6 +4,7 @@ mod backend;
 mod backups;
 mod documents;
 mod errors;
+mod hosts;
 mod layers;
 mod messages;
 mod origins;

@@ -3,16 +3,20 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Folder, load_environment};
-use crate::config::{Origin, OriginPolicy, ServerConfig, network_of, resolve_origin};
+use crate::config::{Config, Origin, OriginPolicy, ServerConfig, network_of, resolve_origin};
 
-fn server(origin: Option<&str>, trusted_proxies: &[&str]) -> ServerConfig {
-    ServerConfig {
+fn server(origin: Option<&str>, trusted_proxies: &[&str]) -> Config {
+    let server = ServerConfig {
         origin: origin.map(|origin| origin.parse().unwrap()),
         trusted_proxies: trusted_proxies
             .iter()
             .map(|network| network.parse().unwrap())
             .collect(),
         ..ServerConfig::default()
+    };
+    Config {
+        server,
+        ..Config::default()
     }
 }
 
@@ -294,7 +298,7 @@ fn trusting_every_address_is_refused() {
 /// The client's address, by a policy that trusts 10.0.0.0/8 and one IPv6 network.
 fn client(peer: &str, forwarded_for: &[&[u8]]) -> IpAddr {
     let config = server(None, &["10.0.0.0/8", "fd00::/8"]);
-    let policy = resolve_origin(&config, config.listen).unwrap();
+    let policy = resolve_origin(&config, config.server.listen).unwrap();
     policy.client_address(ip(peer), forwarded_for.iter().copied())
 }
 

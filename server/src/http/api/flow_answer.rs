@@ -24,7 +24,7 @@ use crate::{
         caller::Requester,
         cookies::{self, Cookies},
         extract::{Body, Place},
-        flows::{FlowJson, bind, complete, handle, hold},
+        flows::{FlowJson, bind, complete, handle_here, hold},
         problem::{Code, Problem, ProblemBody},
     },
 };
@@ -117,7 +117,7 @@ pub async fn answer_flow(
     Body(request): Body<AnswerRequest>,
 ) -> Result<Response, Problem> {
     let cookies = Cookies::read(&headers, app.policy().secure_cookies())?;
-    let handle = handle(&app, &headers, &flow)?;
+    let handle = handle_here(&app, &requester, &headers, &flow).await?;
     let answer = match (request.answer, request.action) {
         (Some(_), Some(_)) => {
             return Err(

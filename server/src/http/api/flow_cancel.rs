@@ -6,8 +6,9 @@ use axum::{
 use crate::{
     app::App,
     http::{
+        caller::Requester,
         extract::Place,
-        flows::handle,
+        flows::handle_here,
         problem::{Problem, ProblemBody},
     },
 };
@@ -24,10 +25,11 @@ use crate::{
 )]
 pub async fn cancel_flow(
     State(app): State<App>,
+    requester: Requester,
     headers: HeaderMap,
     Place(flow): Place<String>,
 ) -> Result<StatusCode, Problem> {
-    let handle = handle(&app, &headers, &flow)?;
+    let handle = handle_here(&app, &requester, &headers, &flow).await?;
     app.platform().sign_in().cancel(&handle).await?;
     Ok(StatusCode::NO_CONTENT)
 }

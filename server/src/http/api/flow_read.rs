@@ -7,8 +7,8 @@ use crate::{
     http::{
         caller::Requester,
         extract::Place,
-        flows::{FlowJson, handle},
-        problem::{Code, Problem, ProblemBody},
+        flows::{FlowJson, handle_here, over},
+        problem::{Problem, ProblemBody},
     },
 };
 
@@ -28,7 +28,7 @@ pub async fn read_flow(
     headers: HeaderMap,
     Place(flow): Place<String>,
 ) -> Result<Json<FlowJson>, Problem> {
-    let handle = handle(&app, &headers, &flow)?;
+    let handle = handle_here(&app, &requester, &headers, &flow).await?;
     let view = app
         .platform()
         .sign_in()
@@ -36,9 +36,7 @@ pub async fn read_flow(
         .await?;
     // Its browser was told to forget the cookie: whoever still has it planted it.
     if handle.binding.is_some() && view.state == FlowState::Complete {
-        return Err(
-            Problem::new(Code::NotFound).detail("this sign-in is over or has expired; start again")
-        );
+        return Err(over());
     }
     Ok(Json(FlowJson::active(view)))
 }

@@ -31,7 +31,8 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartFlowRequest {
-    /// The tenant, by name or id; absent: found from the user name, or asked for.
+    /// The tenant, by name or id; absent: that of the host, if it is a tenant's own, else found from the user name, or
+    /// asked for.
     #[serde(default)]
     tenant: Option<String>,
     /// How the session is handed over.
@@ -144,7 +145,7 @@ pub async fn start_flow(
         TransportJson::Cookie => {
             return Err(Problem::new(Code::OriginMissing).detail(format!(
                 "the cookie transport is for browsers on `{}`; other clients use the transport `token`",
-                app.policy().links_base()
+                origin(&app, &requester)
             )));
         }
     };
@@ -153,7 +154,7 @@ pub async fn start_flow(
     }
     let start = StartFlow {
         intent: request.intent.map_or(Intent::SignIn, Intent::from),
-        tenant: request.tenant.as_deref().map(TenantRef::parse),
+        tenant: tenant(&app, &requester, request.tenant.as_deref()).await?,
         application: application(request.application.as_deref())?,
         return_to: request.return_to,
         two_factors: two_factors(request.acr.as_deref())?,
@@ -199,10 +200,9 @@ async fn resume_device(
     let token = request.device_token.filter(|_| alone).ok_or_else(|| {
         refused("`device_token` is for a sign-in by the transport `token`, without `acr`, `provider` and `link`")
     })?;
-    let tenant = match &request.tenant {
+    let tenant = match tenant(app, requester, request.tenant.as_deref()).await? {
         None => None,
         Some(named) => {
-            let named = TenantRef::parse(named);
             let found = app.platform().tenants().find(&named).await?;
             let found = found.map(|tenant| tenant.id);
             Some(found.ok_or_else(|| Problem::new(Code::NotFound))?)
@@ -234,6 +234,37 @@ async fn resume_device(
     };
     let body = Json(body.keeping(Some(&kept)));
     Ok((StatusCode::CREATED, body).into_response())
+}
+
+/// The tenant of a sign-in: on a tenant's own host it is that one, and there is no
+/// other.
+async fn tenant(
+    app: &App,
+    requester: &Requester,
+    named: Option<&str>,
+) -> Result<Option<TenantRef>, Problem> {
+    let named = named.map(TenantRef::parse);
+    let Some(own) = &requester.host_tenant else {
+        return Ok(named);
+    };
+    if let Some(named) = &named {
+        let found = app.platform().tenants().find(named).await?;
+        if found.is_none_or(|tenant| tenant.id != own.id) {
+            return Err(Error::not_found("tenant").into());
+        }
+    }
+    Ok(Some(TenantRef::Id(own.id)))
+}
+
+/// The origin of the host that a request is for.
+fn origin(app: &App, requester: &Requester) -> String {
+    let policy = app.policy();
+    let own = requester.host_tenant.as_ref();
+    let own = own.and_then(|tenant| policy.origins().own(&tenant.name));
+    own.map_or_else(
+        || policy.links_base(),
+        |own| own.origin().ascii_serialization(),
+    )
 }
 
 /// The application that a request names.

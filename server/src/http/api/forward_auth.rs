@@ -125,8 +125,13 @@ async fn way_in(
     let tenant = TenantRef::Id(application.tenant);
     let tenant = app.platform().tenants().find(&tenant).await?;
     let tenant = tenant.ok_or_else(|| Error::not_found("tenant"))?;
-    let path = web::entry_address(&tenant, application, proxied, browser);
-    Ok(format!("{}{path}", app.policy().links_base()))
+    Ok(web::entry_address(
+        app,
+        &tenant,
+        application,
+        proxied,
+        browser,
+    ))
 }
 
 /// Whether a person goes to a page with this request.

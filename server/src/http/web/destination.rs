@@ -16,7 +16,7 @@ use super::{
     enter,
     gate::Gate,
     problem::PageProblem,
-    visit::{Visit, see_other, tenant_base, with_parameter},
+    visit::{Visit, see_other, way_to, with_parameter},
 };
 use crate::http::guard;
 
@@ -52,7 +52,7 @@ impl Destination {
         let tenants = visit.platform().tenants();
         let tenant = tenants.find(&TenantRef::Id(application.tenant)).await?;
         let tenant = tenant.ok_or_else(|| Error::not_found("application"))?;
-        let address = format!("{}{}", tenant_base(&tenant), gate.path());
+        let address = format!("{}{}", way_to(&visit.app, &tenant), gate.path());
         let mut address = with_parameter(&address, "application", &application.id.to_string());
         for name in ["return_to", "again"] {
             if let Some(value) = visit.query.filled(name) {

@@ -12,12 +12,12 @@ use gatelodge_core::{
     engine::FlowView,
     model::{Application, Tenant},
     secret::{Token, TokenHash},
-    service::{ApplicationRef, Entry},
+    service::{ApplicationRef, Entry, TenantRef},
 };
 
 use super::{
     problem::PageProblem,
-    visit::{Answer, Fields, Visit, see_other, tenant_base, with_parameter},
+    visit::{Answer, Fields, Visit, address_of, see_other, with_parameter},
 };
 use crate::{
     app::App,
@@ -30,8 +30,9 @@ use crate::{
 /// The longest page address that is carried along.
 const MOST_PATH: usize = 1_000;
 
-/// The page that a browser passes with its session on the way in, as a path.
+/// The page that a browser passes with its session on the way in.
 pub(crate) fn entry_address(
+    app: &App,
     tenant: &Tenant,
     application: &Application,
     proxied: &Proxied,
@@ -45,7 +46,7 @@ pub(crate) fn entry_address(
         path: if path.len() <= MOST_PATH { path } else { "/" }.to_owned(),
         browser: *browser,
     };
-    asked.address(&tenant_base(tenant))
+    asked.address(&address_of(app, tenant))
 }
 
 /// What the address of the page says.
@@ -184,7 +185,30 @@ async fn exchange(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<Response,
     Ok(response)
 }
 
-/// On the application's host: to the page that asks whether to sign out.
-pub(super) async fn leave(State(app): State<App>) -> Response {
-    see_other(&format!("{}/sign-out", app.policy().links_base()))
+/// On the application's host: to the page that asks whether to sign out. Where people
+/// of the application signed in on a host of their own, the address has to name the
+/// application.
+pub(super) async fn leave(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    let query = Fields::parse(uri.query().unwrap_or_default().as_bytes());
+    let named = query
+        .ok()
+        .and_then(|query| query.filled("application").and_then(ApplicationRef::parse));
+    let platform = app.platform();
+    let application = match named {
+        Some(named) => platform.applications().find(&named).await?,
+        None => None,
+    };
+    let tenant = match application {
+        Some(application) => {
+            let tenant = TenantRef::Id(application.tenant);
+            platform.tenants().find(&tenant).await?
+        }
+        None => None,
+    };
+    let own = tenant.and_then(|tenant| app.policy().origins().own(&tenant.name));
+    let base = own.map_or_else(
+        || app.policy().links_base(),
+        |own| own.origin().ascii_serialization(),
+    );
+    Ok(see_other(&format!("{base}/sign-out")))
 }

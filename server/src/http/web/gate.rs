@@ -295,6 +295,19 @@ async fn look(visit: &Visit, handle: &FlowHandle) -> Result<FlowView, Error> {
     engine.view(handle, visit.requester.client()).await
 }
 
+/// Whether a flow may go on here: on a tenant's own host, none of others does,
+/// whatever the cookies say.
+async fn is_of_host(visit: &Visit, handle: &FlowHandle) -> bool {
+    let Some(own) = &visit.requester.host_tenant else {
+        return true;
+    };
+    let view = look(visit, handle).await;
+    // What is wrong with it otherwise is told by the answer to it.
+    view.map_or(true, |view| {
+        view.tenant.as_deref() == Some(own.name.as_str())
+    })
+}
+
 async fn resume(visit: &Visit, gate: Gate, flow: &str) -> Answer {
     let signed_in = visit.requester.session.is_some();
     let view = match look(visit, &handle_from(&visit.cookies, flow)).await {
@@ -419,7 +432,7 @@ impl Given {
 async fn answer(mut visit: Visit, gate: Gate) -> Answer {
     let given = Given::take(&mut visit)?;
     let handle = handle_from(&visit.cookies, &given.flow);
-    if handle.binding.is_none() {
+    if handle.binding.is_none() || !is_of_host(&visit, &handle).await {
         return Err(lost(gate, Error::not_found("sign-in")));
     }
     let engine = visit.platform().sign_in();

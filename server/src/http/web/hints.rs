@@ -55,7 +55,11 @@ async fn asked(visit: &Visit, configured: &Configured) -> Option<gatelodge_core:
 
 /// The facts about somebody who does not exist yet.
 fn facts(visit: &Visit, configured: &Configured) -> Option<Facts> {
-    let origin: url::Url = visit.app.policy().links_base().parse().ok()?;
+    let origins = visit.app.policy().origins();
+    let origin = match &visit.tenant {
+        Some(tenant) => origins.of(&tenant.name),
+        None => origins.server().clone(),
+    };
     Some(Facts {
         provider: configured.id.clone(),
         intent: Intent::Enrol,

@@ -6,7 +6,8 @@
 //! our own pages. What goes wrong becomes a page in `problem` alone.
 //!
 //! Each address works at the root and under `/t/<tenant>/`; links stay where
-//! the person is.
+//! the person is. The pages of a tenant that has a host of its own are at the root
+//! there: `place` leads to it.
 //!
 //! | file | pages |
 //! |---|---|
@@ -31,6 +32,7 @@ mod gate;
 mod hints;
 mod home;
 mod link;
+mod place;
 mod problem;
 mod remember;
 mod security;
@@ -45,7 +47,6 @@ use axum::{
     Router,
     routing::{MethodRouter, get},
 };
-use gatelodge_core::model::Tenant;
 
 pub(crate) use enter::entry_address;
 pub use problem::problem_page;
@@ -59,8 +60,6 @@ use crate::app::App;
 pub struct PathTenant {
     /// Its tag in cookie names.
     pub tag: String,
-    /// It.
-    pub tenant: Tenant,
 }
 
 /// The start, `/`, where there is no application that has one.

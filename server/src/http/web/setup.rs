@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use gatelodge_core::{
     Error, ErrorKind,
     model::{Tenant, TenantName, UserName},
@@ -14,10 +14,13 @@ use super::{
     forms::Rejected,
     hints,
     problem::PageProblem,
-    visit::{Answer, Visit, see_other, tenant_base},
+    visit::{Answer, Visit, see_other, way_to},
 };
 use crate::{
-    http::problem::{Code, Problem},
+    http::{
+        guard,
+        problem::{Code, Problem},
+    },
     pages::views::{Field, FieldKind, FormCard, Post, SetupView},
 };
 
@@ -50,7 +53,7 @@ pub(super) async fn complete(visit: Visit) -> Answer {
     let token = checked_token(&visit).await?;
     match make(&visit, token).await {
         Ok(tenant) => {
-            let base = tenant_base(&tenant);
+            let base = way_to(&visit.app, &tenant);
             let mut response = see_other(&format!("{base}/sign-in?notice=set_up"));
             let mut jar = visit.cookies.jar();
             jar.remove(COOKIE);
@@ -117,5 +120,12 @@ async fn page(visit: &Visit, rejected: Option<Rejected>) -> Answer {
         frame: visit.gate_frame(),
         form,
     };
-    visit.page(status, &view)
+    let mut response = visit.page(status, &view)?;
+    // It ends on the host of the tenant that it makes, which may be one of its own.
+    let hosts = visit.app.policy().tenant_hosts();
+    if let Some(policy) = hosts.and_then(|hosts| guard::policy_with_forms_to(&hosts)) {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    Ok(response)
 }

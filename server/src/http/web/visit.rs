@@ -11,12 +11,10 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Redirect, Response},
 };
-use gatelodge_core::{
-    CheckedSession, Platform, access::Caller, model::Tenant, secret::Secret, service::TenantRef,
-};
+use gatelodge_core::{CheckedSession, Platform, access::Caller, model::Tenant, secret::Secret};
 use url::form_urlencoded;
 
-use super::{PathTenant, problem::PageProblem};
+use super::{PathTenant, place::Place, problem::PageProblem};
 use crate::{
     app::App,
     http::{
@@ -37,9 +35,9 @@ pub(super) struct Visit {
     pub(super) app: App,
     pub(super) requester: Requester,
     pub(super) cookies: Cookies,
-    /// The tenant that the path names.
+    /// The tenant that the host or the path names.
     pub(super) tenant: Option<Tenant>,
-    /// What links begin with: nothing, or `/t/<tenant>`.
+    /// What links begin with: nothing, or `/t/<tenant>` where the path names it.
     pub(super) base: String,
     /// The form of a post.
     pub(super) fields: Fields,
@@ -97,7 +95,10 @@ where
         let request_id = client.and_then(|client| client.0.request_id.clone());
         let mut base = String::new();
         let answer = async {
-            let visit = Visit::read(request, &app, &mut base).await?;
+            let visit = match Visit::read(request, &app, &mut base).await? {
+                Found::Here(visit) => *visit,
+                Found::Elsewhere(address) => return Ok(see_other(&address)),
+            };
             if self.session_bound {
                 visit.prove_own_form()?;
             }
@@ -137,8 +138,18 @@ pub(super) fn with_parameter(address: &str, name: &str, value: &str) -> String {
     format!("{address}{separator}{}", parameter.finish())
 }
 
+/// A page that is asked for.
+enum Found {
+    Here(Box<Visit>),
+    Elsewhere(String),
+}
+
 impl Visit {
-    async fn read(mut request: Request, app: &App, base: &mut String) -> Result<Self, PageProblem> {
+    async fn read(
+        mut request: Request,
+        app: &App,
+        base: &mut String,
+    ) -> Result<Found, PageProblem> {
         let path = request.extract_parts::<RawPathParams>().await;
         let path: Vec<(String, String)> = path
             .map_err(|_| Problem::new(Code::NotFound))?
@@ -146,18 +157,20 @@ impl Visit {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         let named = path.iter().find(|(name, _)| name == "tenant");
-        let tenant = match named {
-            None => None,
-            Some((_, name)) => Some(path_tenant(app, name).await?),
-        };
+        let named = named.map(|(_, name)| name.as_str());
         let (mut parts, body) = request.into_parts();
-        if let Some(tenant) = &tenant {
-            *base = tenant_base(tenant);
-            parts.extensions.insert(PathTenant {
-                tag: cookies::tag(tenant.id),
-                tenant: tenant.clone(),
-            });
-        }
+        let place = Place::find(app, &parts, named).await?;
+        let tenant = match place {
+            Place::Elsewhere(address) => return Ok(Found::Elsewhere(address)),
+            Place::Server => None,
+            Place::Host(tenant) => Some(tenant),
+            Place::Path(tenant) => {
+                *base = tenant_base(&tenant);
+                let tag = cookies::tag(tenant.id);
+                parts.extensions.insert(PathTenant { tag });
+                Some(tenant)
+            }
+        };
         let requester: Requester = parts.extract_with_state(app).await?;
         let cookies = Cookies::read(&parts.headers, app.policy().secure_cookies())?;
         let query = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
@@ -172,7 +185,7 @@ impl Visit {
             }
             _ => Fields::default(),
         };
-        Ok(Self {
+        Ok(Found::Here(Box::new(Self {
             app: app.clone(),
             requester,
             cookies,
@@ -183,7 +196,7 @@ impl Visit {
             path,
             prefetch,
             navigation,
-        })
+        })))
     }
 
     /// Whether the browser only guesses that the page will be wanted.
@@ -272,17 +285,26 @@ pub(super) fn see_other(to: &str) -> Response {
     Redirect::to(to).into_response()
 }
 
-async fn path_tenant(app: &App, name: &str) -> Result<Tenant, PageProblem> {
-    let found = app
-        .platform()
-        .tenants()
-        .find(&TenantRef::parse(name))
-        .await?;
-    found.ok_or_else(|| Problem::new(Code::NotFound).into())
+/// Where a tenant's pages are, for whoever comes from the server's host: on a host of
+/// its own, or below a path.
+pub(super) fn way_to(app: &App, tenant: &Tenant) -> String {
+    match app.policy().origins().own(&tenant.name) {
+        Some(own) => own.origin().ascii_serialization(),
+        None => tenant_base(tenant),
+    }
 }
 
-/// What the addresses of a tenant begin with.
-pub(super) fn tenant_base(tenant: &Tenant) -> String {
+/// The same for whoever comes from anywhere.
+pub(super) fn address_of(app: &App, tenant: &Tenant) -> String {
+    let way = way_to(app, tenant);
+    match way.starts_with('/') {
+        true => format!("{}{way}", app.policy().links_base()),
+        false => way,
+    }
+}
+
+/// What the paths of a tenant begin with on the server's host.
+fn tenant_base(tenant: &Tenant) -> String {
     format!("/t/{}", path_segment(tenant.name.as_str()))
 }
 

@@ -116,7 +116,11 @@ impl Place {
     async fn node(&self, port: u16, seed: u64) -> Platform {
         let mut mail = config(port, MailTls::None);
         mail.timeout_seconds = 1;
-        let renderer = MessageRenderer::new(&PageOptions::default(), ORIGIN.to_owned()).unwrap();
+        let renderer = MessageRenderer::new(
+            &PageOptions::default(),
+            gatelodge_core::Origins::new(ORIGIN.parse().unwrap()),
+        )
+        .unwrap();
         let messages = Messages::written_by(Arc::new(renderer)).sent_by(Arc::new(smtp(&mail)));
         let url = format!("sqlite:{}/gatelodge.db", self.folder.path().display());
         let config = StorageConfig {
@@ -136,7 +140,7 @@ impl Place {
             settings: EffectiveSettings::default(),
             limits: LimitPolicy::default(),
             messages,
-            origin: ORIGIN.parse().unwrap(),
+            origins: gatelodge_core::Origins::new(ORIGIN.parse().unwrap()),
             session_memory: 10,
             key_policy: gatelodge_core::tokens::KeyPolicy::default(),
         };
@@ -270,7 +274,7 @@ async fn s07_no_header_of_a_request_gets_into_a_mail() {
     let acme = ada(&platform).await;
     let mut config = Config::default();
     config.server.origin = Some(ORIGIN.parse().unwrap());
-    let policy = resolve_origin(&config.server, config.server.listen).unwrap();
+    let policy = resolve_origin(&config, config.server.listen).unwrap();
     let renderer = Renderer::new(PageOptions::default()).unwrap();
     let router = http::router(App::new(platform.clone(), policy, renderer, config));
     let evil = [

@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, fs, time::Duration};
 
 use gatelodge_core::{
+    Origins,
     environment::later,
     messages::{Draft, Render as _, Rendered},
-    model::{DisplayName, Tenant},
+    model::{DisplayName, Tenant, TenantName},
     provider::{Link, LinkPurpose, MessageChannel},
     secret::Secret,
 };
@@ -32,7 +33,7 @@ const MAILS: [(&str, &[&str]); 10] = [
 ];
 
 fn renderer_with(options: &PageOptions) -> MessageRenderer {
-    MessageRenderer::new(options, ORIGIN.to_owned()).unwrap()
+    MessageRenderer::new(options, Origins::new(ORIGIN.parse().unwrap())).unwrap()
 }
 
 fn renderer() -> MessageRenderer {
@@ -211,6 +212,38 @@ fn s07_a_link_leads_to_the_configured_origin_whatever_a_message_brings() {
     }
 }
 
+#[test]
+fn s07_a_link_leads_to_the_tenants_own_origin_if_it_has_one() {
+    let origins = || Origins::new(ORIGIN.parse().unwrap()).with_suffix(".id.example.org");
+    let acme = TenantName::new("Acme").unwrap();
+    for (origins, base) in [
+        (origins(), "https://acme.id.example.org"),
+        (
+            origins().with_host(&acme, "login.acme.example"),
+            "https://login.acme.example",
+        ),
+    ] {
+        let renderer = MessageRenderer::new(&PageOptions::default(), origins).unwrap();
+        let order = Order::full("reset", &["link"]);
+        let rendered = order.render(&renderer).unwrap();
+        let address = format!("{base}/link/reset?token={TOKEN}");
+        let mut lines = rendered.text.expose().lines();
+        assert!(lines.any(|line| line == address), "{:?}", rendered.text);
+        let html = html(&rendered).replace("&#x2f;", "/");
+        assert!(html.contains(&address), "{html}");
+        // Telephones bind codes to the host on which they are typed.
+        let code = Order::full("code", &["code"]);
+        let code = Order {
+            channel: MessageChannel::Sms,
+            ..code
+        };
+        let code = code.render(&renderer).unwrap();
+        let host = base.strip_prefix("https://").unwrap();
+        let last = format!("@{host} #314159\n");
+        assert!(code.text.expose().ends_with(&last), "{:?}", code.text);
+    }
+}
+
 /// v5.0.0-1.2.1
 #[test]
 fn s47_what_somebody_typed_is_escaped_in_html_and_one_line_everywhere() {
@@ -325,7 +358,7 @@ fn a_host_replaces_templates_and_texts() {
             template_dir: Some(folder.path().to_owned()),
             ..PageOptions::default()
         },
-        ORIGIN.to_owned(),
+        Origins::new(ORIGIN.parse().unwrap()),
     );
     let error = broken.err().unwrap().to_string();
     assert!(
@@ -340,7 +373,10 @@ fn a_text_message_is_one_line_and_another_that_binds_its_code_to_this_server() {
     let sms = |template, origin: &str| {
         let mut order = Order::full(template, &["code"]);
         order.channel = MessageChannel::Sms;
-        let renderer = MessageRenderer::new(&PageOptions::default(), origin.to_owned());
+        let renderer = MessageRenderer::new(
+            &PageOptions::default(),
+            Origins::new(origin.parse().unwrap()),
+        );
         let rendered = order.render(&renderer.unwrap()).unwrap();
         assert_eq!(rendered.html, None);
         rendered.text.expose().to_owned()

@@ -181,19 +181,19 @@ impl World {
     }
 
     async fn start(plan: Plan, clock: Arc<ManualClock>, seed: u64) -> Self {
-        let policy = resolve_origin(&plan.config.server, LISTEN).unwrap();
+        let policy = resolve_origin(&plan.config, LISTEN).unwrap();
         let origin = policy.links_base();
         let post = Arc::new(Post::default());
         let messages = Messages::written_by(post.clone()).sent_by(post.clone());
         let providers = real_providers(&plan);
-        let platform = open(&plan, &clock, &origin, (providers, messages), seed).await;
+        let platform = open(&plan, &clock, policy.origins(), (providers, messages), seed).await;
         let mut tickets = Registry::new();
         let id = ProviderId::new("ticket").unwrap();
         tickets.add(id, Arc::new(Ticket)).unwrap();
         let issuer = open(
             &plan,
             &clock,
-            &origin,
+            policy.origins(),
             (tickets, Messages::none()),
             seed + 1,
         )
@@ -291,7 +291,7 @@ fn real_providers(plan: &Plan) -> Registry {
 async fn open(
     plan: &Plan,
     clock: &Arc<ManualClock>,
-    origin: &str,
+    origins: &gatelodge_core::Origins,
     (providers, messages): (Registry, Messages),
     seed: u64,
 ) -> Platform {
@@ -303,7 +303,7 @@ async fn open(
         settings: plan.config.effective_settings(),
         limits: plan.config.limit_policy(),
         messages,
-        origin: origin.parse().unwrap(),
+        origins: origins.clone(),
         session_memory: 1_000,
         key_policy: plan.config.key_policy(),
     };

@@ -122,7 +122,7 @@ async fn build() -> Result<(Router, String)> {
     config.limits.network_free_tries = 1_000_000;
     config.limits.flows_per_network_per_minute = 1_000_000;
     let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
-    let policy = resolve_origin(&config.server, listen).expect("the default is good");
+    let policy = resolve_origin(&config, listen).expect("the default is good");
     let mut providers = Registry::new();
     providers.add(ProviderId::new("ticket")?, Arc::new(Ticket))?;
     let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
@@ -134,7 +134,7 @@ async fn build() -> Result<(Router, String)> {
         settings: config.effective_settings(),
         limits: config.limit_policy(),
         messages: Messages::none(),
-        origin: policy.links_base().parse().expect("an address"),
+        origins: policy.origins().clone(),
         session_memory: 1_000,
         key_policy: gatelodge_core::tokens::KeyPolicy::default(),
     })

@@ -11,7 +11,7 @@ use gatelodge_core::{
 use gatelodge_provider_one_time_code::{Address, Code as SentCode};
 use gatelodge_provider_recovery_code::Code;
 use gatelodge_server::{
-    config::{Config, Origin, OriginPolicy, client_address, resolve_origin},
+    config::{Config, Origin, OriginPolicy, Whose, client_address, resolve_origin},
     http::cookies::Cookies,
 };
 
@@ -134,6 +134,7 @@ pub fn addresses(bytes: &[u8]) {
         let (_, named) = origin.split_once("http://").unwrap_or_default();
         assert!(named.eq_ignore_ascii_case(host), "{origin:?} {host:?}");
     }
+    hosts_of_tenants(host, origin);
     if let Ok(origin) = configured.parse::<Origin>() {
         let written = origin.to_string();
         assert_eq!(
@@ -203,7 +204,32 @@ pub fn names(bytes: &[u8]) {
     }
 }
 
+/// Whoever names a tenant's host gets that tenant, whose links lead to that host.
+fn hosts_of_tenants(host: &str, origin: &str) {
+    let policy = policy_with_hosts();
+    if let Some(Whose::Tenant(name)) = policy.whose(host) {
+        let named = TenantName::new(name.as_str()).ok();
+        let own = named.and_then(|name| policy.origins().own(&name));
+        let own = own.map(|own| own.origin().ascii_serialization());
+        assert_eq!(own, policy.origin_at(host), "{host:?}");
+        let expected = format!("https://{}", host.to_ascii_lowercase());
+        let own = own.unwrap_or_default();
+        assert_eq!(own, expected.trim_end_matches(":443"), "{host:?}");
+    }
+    if policy.origin_is_ours(origin, host) {
+        assert_eq!(policy.origin_at(host).as_deref(), Some(origin), "{host:?}");
+    }
+}
+
+fn policy_with_hosts() -> OriginPolicy {
+    let mut config = Config::default();
+    config.server.origin = "https://id.example.org".parse().ok();
+    config.tenancy.host_pattern = "{tenant}.id.example.org".parse().ok();
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
+    resolve_origin(&config, listen).expect("these hosts are good")
+}
+
 fn policy() -> OriginPolicy {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
-    resolve_origin(&Config::default().server, listen).expect("the default is good")
+    resolve_origin(&Config::default(), listen).expect("the default is good")
 }

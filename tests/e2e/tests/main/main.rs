@@ -21,6 +21,7 @@ mod embedded;
 mod first_steps;
 mod forward_auth;
 mod guards;
+mod hosts;
 mod keyboard;
 mod locks;
 mod looks;

@@ -83,7 +83,9 @@ impl House {
             messages: Messages::written_by(post.clone())
                 .sent_by(post.clone())
                 .sent_by(Arc::new(Telephones(post.clone()))),
-            origin: "https://gatelodge.example".parse().expect("an address"),
+            origins: gatelodge_core::Origins::new(
+                "https://gatelodge.example".parse().expect("an address"),
+            ),
             session_memory: 100,
             key_policy: gatelodge_core::tokens::KeyPolicy::default(),
         })

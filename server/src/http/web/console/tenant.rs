@@ -17,7 +17,7 @@ use crate::{
         forms::Rejected,
         frame::{Nav, label},
         problem::PageProblem,
-        visit::{Answer, Visit, see_other, tenant_base},
+        visit::{Answer, Visit, address_of, see_other},
         words,
     },
     pages::views::{
@@ -193,8 +193,7 @@ fn facts(visit: &Visit, tenant: &Tenant) -> Result<Vec<Fact>, PageProblem> {
 
 /// Where a tenant's people sign in.
 pub(super) fn sign_in_address(visit: &Visit, tenant: &Tenant) -> String {
-    let origin = visit.app.policy().links_base();
-    format!("{origin}{}/sign-in", tenant_base(tenant))
+    format!("{}/sign-in", address_of(&visit.app, tenant))
 }
 
 fn names_card(visit: &Visit, tenant: &Tenant) -> Result<FormCard, PageProblem> {
