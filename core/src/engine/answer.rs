@@ -246,7 +246,7 @@ impl Attempt<'_> {
         if counts {
             self.reserve().await?;
         }
-        self.again = counts.then(|| answer.clone());
+        self.again = (!matches!(answer, Answer::Poll {})).then(|| answer.clone());
         let floor = u64::from(self.configured.description.refusal_floor_ms.min(10_000));
         let hold_until = (floor > 0).then(|| later(begun, Duration::from_millis(floor)));
         match self.ask_provider(answer).await? {
@@ -291,7 +291,8 @@ impl Attempt<'_> {
 
     /// What the provider wanted changed was changed by another answer meanwhile.
     /// It looks once more: a password that another sign-in has just hashed anew
-    /// is right all the same, a code that was used up is not.
+    /// is right all the same, a code that was used up is not; and of those who ask
+    /// for a mail at once, nobody may learn from a refusal that there is a mailbox.
     pub(crate) async fn ask_again(mut self) -> Result<Progress> {
         match self.again.take() {
             Some(answer) => Box::pin(self.ask_provider(answer)).await,
@@ -366,7 +367,7 @@ impl Attempt<'_> {
                 Err(error) if is_lost_effect(&error) => {
                     unit.rollback().await?;
                     self.found = before;
-                    return self.refuse("used_up").await;
+                    return self.ask_again().await;
                 }
                 other => other?,
             }

@@ -9,6 +9,8 @@
     reason = "tests may panic"
 )]
 
+gatelodge_provider_suite::silent_suite!(gatelodge_provider_remember_device::register);
+
 mod suite {
     mod jose;
     mod model;

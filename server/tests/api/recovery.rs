@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use gatelodge_core::{
     model::{RegistrationSettings, TenantSettings},
     provider::Message,
@@ -21,6 +22,7 @@ on_each_storage!(
     s11_the_present_password_cannot_be_guessed_where_it_is_changed,
     s12_a_reset_leaves_the_second_factor_to_be_proven,
     s41_asking_for_a_mail_answers_everybody_alike,
+    s41_asking_for_a_mail_many_times_at_once_answers_everybody_alike,
     an_address_is_changed_by_its_owner_once_it_is_verified,
     who_has_an_address_verifies_it_before_the_first_session,
 );
@@ -177,6 +179,34 @@ async fn s41_asking_for_a_mail_answers_everybody_alike(world: &World) {
         assert_eq!(*other, seen[0]);
     }
     assert!(world.mails("bob@example.com").await.is_empty());
+}
+
+/// Of several who ask at once one has the mail sent: the others must not be told so.
+async fn s41_asking_for_a_mail_many_times_at_once_answers_everybody_alike(world: &World) {
+    world.tenant("home").await;
+    world.invited("ada").await;
+    let recovery = json!({"tenant": "home", "intent": "recover"});
+    for name in ["ada", "nobody"] {
+        let mut flows = Vec::new();
+        for _ in 0..8 {
+            flows.push(world.begin(recovery.clone()).await);
+        }
+        let asking = flows.iter();
+        let asking = asking.map(|flow| world.fill(flow, MAILED, json!({"user_name": name})));
+        for asked in join_all(asking).await {
+            assert_eq!(asked.status, 200, "{name}: {asked}");
+        }
+        world.pass(Duration::from_secs(60));
+        let again = json!({"provider": MAILED, "action": "send_again"});
+        let asking = flows.iter();
+        let asking = asking.map(|flow| world.post(flow_path(flow)).json(&again).send());
+        for asked in join_all(asking).await {
+            assert_eq!(asked.status, 200, "{name}, again: {asked}");
+        }
+    }
+    let mails = world.mails("ada@example.com").await;
+    let resets = mails.iter().filter(|mail| mail.template == "reset");
+    assert_eq!(resets.count(), 2);
 }
 
 /// U4

@@ -5,14 +5,16 @@
 //! connection behind a savepoint of its own, and only when nobody waits any
 //! more, or the group is large or old enough, the transaction is committed and
 //! every unit of the group is answered. A hundred waiting commits share one
-//! `fsync`; none is answered before it.
+//! `fsync`; none is answered before it. A unit that is undone waits with them:
+//! it may have read what was not permanent yet, and whoever looks again because
+//! of that, with another connection, has to see it.
 //!
 //! ```text
 //! BEGIN IMMEDIATE
 //!   SAVEPOINT unit  … statements of one unit …  RELEASE unit      (its commit waits)
-//!   SAVEPOINT unit  … statements of another …   ROLLBACK TO unit
+//!   SAVEPOINT unit  … statements of another …   ROLLBACK TO unit  (it waits too)
 //!   SAVEPOINT unit  … statements of a third …                     (its commit waits)
-//! COMMIT                                        both commits are answered
+//! COMMIT                                        all three are answered
 //! ```
 //!
 //! The connection itself moves: to the unit, and back with what to do about
@@ -233,6 +235,8 @@ struct Task {
 #[derive(Default)]
 struct Group {
     replies: Vec<oneshot::Sender<Result<()>>>,
+    /// Of units that were undone, and may have read what the others wrote.
+    undone: Vec<oneshot::Sender<Result<()>>>,
     announces: bool,
 }
 
@@ -345,7 +349,7 @@ impl Task {
         let units = u64::try_from(group.replies.len()).unwrap_or(0);
         self.counters.units.fetch_add(units, Ordering::Relaxed);
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
-        for reply in group.replies {
+        for reply in group.replies.into_iter().chain(group.undone) {
             let _heard = reply.send(Ok(()));
         }
         if group.announces {
@@ -369,6 +373,10 @@ impl Task {
         self.counters.lost_groups.fetch_add(1, Ordering::Relaxed);
         for reply in group.replies {
             let _heard = reply.send(Err(fault.for_the_group()));
+        }
+        // Of these more was undone than they asked for.
+        for reply in group.undone {
+            let _heard = reply.send(Ok(()));
         }
     }
 
@@ -432,9 +440,12 @@ impl Group {
             Outcome::Commit { .. } => execute(connection, "ROLLBACK TO unit").await,
             Outcome::Rollback(reply) => {
                 let undone = execute(connection, "ROLLBACK TO unit").await;
-                if let Some(reply) = reply {
-                    // Also when the transaction is gone: then more was undone.
-                    let _heard = reply.send(Ok(()));
+                self.undone.extend(reply);
+                if self.replies.is_empty() {
+                    // It read nothing but what is permanent.
+                    for reply in self.undone.drain(..) {
+                        let _heard = reply.send(Ok(()));
+                    }
                 }
                 undone
             }
@@ -471,119 +482,4 @@ async fn execute(connection: &mut SqliteConnection, sql: &'static str) -> Result
 }
 
 #[cfg(test)]
-mod tests {
-    use gatelodge_core::{ErrorKind, environment::SystemClock};
-
-    use super::*;
-    use crate::SqliteConfig;
-
-    struct Bench {
-        writer: Writer,
-        _folder: tempfile::TempDir,
-    }
-
-    impl Bench {
-        async fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let config = SqliteConfig::at(folder.path().join("test.db"));
-            let path = config.prepare().unwrap();
-            let options = config.writer_options(&path);
-            let mut connection = options.connect().await.unwrap();
-            let schema = "PRAGMA journal_mode = WAL; \
-                          CREATE TABLE parents (id INTEGER PRIMARY KEY); \
-                          CREATE TABLE children (parent INTEGER REFERENCES parents (id));";
-            sqlx::raw_sql(schema)
-                .execute(&mut connection)
-                .await
-                .unwrap();
-            let writer = Writer::start(WriterParts {
-                connection,
-                options,
-                clock: Arc::new(SystemClock),
-                patience: Duration::from_secs(5),
-                announced: Arc::default(),
-            });
-            Self {
-                writer,
-                _folder: folder,
-            }
-        }
-
-        /// Runs statements in a unit of its own.
-        async fn unit(&self, sql: &'static str) -> Result<()> {
-            let mut lease = self.writer.begin().await?;
-            execute(lease.connection()?, sql).await?;
-            lease.commit(false).await
-        }
-
-        async fn number(&self, sql: &'static str) -> i64 {
-            let mut lease = self.writer.begin().await.unwrap();
-            let connection = lease.connection().unwrap();
-            sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
-        }
-
-        /// A unit that does `sql`, in one group with a neighbour on each side.
-        async fn among_neighbours(&self, sql: &'static str) -> [Result<()>; 3] {
-            let first = self.writer.begin().await.unwrap();
-            let (one, two, three, _) = tokio::join!(
-                self.unit("INSERT INTO parents VALUES (1)"),
-                self.unit(sql),
-                self.unit("INSERT INTO parents VALUES (3)"),
-                first.rollback()
-            );
-            [one, two, three]
-        }
-    }
-
-    #[tokio::test]
-    async fn the_writer_syncs_every_commit() {
-        let bench = Bench::new().await;
-        assert_eq!(bench.number("PRAGMA synchronous").await, 2);
-        assert_eq!(bench.number("PRAGMA foreign_keys").await, 1);
-        assert_eq!(
-            bench
-                .number("SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'")
-                .await,
-            1
-        );
-    }
-
-    #[tokio::test]
-    async fn a_commit_that_fails_fails_for_the_whole_group_and_the_next_works() {
-        let bench = Bench::new().await;
-        // A reference that is only looked at when the transaction is committed.
-        let broken = "PRAGMA defer_foreign_keys = ON; INSERT INTO children VALUES (7)";
-        for answer in bench.among_neighbours(broken).await {
-            assert_eq!(answer.unwrap_err().kind(), ErrorKind::Unavailable);
-        }
-        assert_eq!(bench.number("SELECT count(*) FROM parents").await, 0);
-        assert_eq!(bench.number("SELECT count(*) FROM children").await, 0);
-        assert_eq!(bench.writer.stats().lost_groups, 1);
-        bench.unit("INSERT INTO parents VALUES (1)").await.unwrap();
-        assert_eq!(bench.number("SELECT count(*) FROM parents").await, 1);
-    }
-
-    #[tokio::test]
-    async fn a_transaction_that_sqlite_gave_up_fails_for_those_who_were_in_it() {
-        let bench = Bench::new().await;
-        let first = bench.writer.begin().await.unwrap();
-        let given_up = async {
-            let mut lease = bench.writer.begin().await.unwrap();
-            // As SQLite does by itself when the disk is full; then an error is reported.
-            execute(lease.connection().unwrap(), "ROLLBACK")
-                .await
-                .unwrap();
-            lease.rollback().await
-        };
-        let (before, given_up, after, _) = tokio::join!(
-            bench.unit("INSERT INTO parents VALUES (1)"),
-            given_up,
-            bench.unit("INSERT INTO parents VALUES (3)"),
-            first.rollback()
-        );
-        assert_eq!(before.unwrap_err().kind(), ErrorKind::Unavailable);
-        given_up.unwrap();
-        after.expect("the next unit has a transaction of its own");
-        assert_eq!(bench.number("SELECT sum(id) FROM parents").await, 3);
-    }
-}
+mod tests;

@@ -1,6 +1,9 @@
 //! A program that uses the JSON API with a bearer token.
 
-use reqwest::{Client, Method, header::HeaderMap};
+use reqwest::{
+    Client, Method,
+    header::{HOST, HeaderMap},
+};
 use serde_json::{Value, json};
 
 use crate::{secrets::Secrets, server::Server};
@@ -11,7 +14,9 @@ const FLOWS: &str = "/api/v1/sign-in/flows";
 #[derive(Debug, Clone)]
 pub struct Api {
     client: Client,
-    origin: String,
+    base: String,
+    /// What the server is called.
+    host: String,
     secrets: Secrets,
     token: Option<String>,
 }
@@ -32,7 +37,8 @@ impl Api {
     pub fn new(server: &Server) -> Self {
         Self {
             client: client_builder().build().unwrap(),
-            origin: server.origin().to_owned(),
+            base: server.base().to_owned(),
+            host: host(server),
             secrets: server.secrets().clone(),
             token: None,
         }
@@ -50,7 +56,8 @@ impl Api {
     /// The same program at another server.
     pub fn at(&self, server: &Server) -> Self {
         Self {
-            origin: server.origin().to_owned(),
+            base: server.base().to_owned(),
+            host: host(server),
             ..self.clone()
         }
     }
@@ -159,7 +166,8 @@ impl Api {
     ) -> Result<Answer, reqwest::Error> {
         let mut request = self
             .client
-            .request(method, format!("{}{path}", self.origin));
+            .request(method, format!("{}{path}", self.base))
+            .header(HOST, &self.host);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -181,6 +189,10 @@ impl Answer {
         assert_eq!(self.status, status, "{} {:?}", self.body, self.headers);
         self.body
     }
+}
+
+fn host(server: &Server) -> String {
+    server.origin().trim_start_matches("http://").to_owned()
 }
 
 /// What every HTTP client here has in common: no proxy, no redirects of its own.

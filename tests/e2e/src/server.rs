@@ -24,6 +24,8 @@ pub struct Server {
     lines: mpsc::UnboundedReceiver<String>,
     announced: Vec<String>,
     origin: String,
+    /// Where requests are sent to: its origin, or where it listens if it is called otherwise.
+    base: String,
     log: PathBuf,
     secrets: Secrets,
 }
@@ -49,6 +51,7 @@ impl Server {
             lines,
             announced: Vec::new(),
             origin: String::new(),
+            base: String::new(),
             log,
             secrets,
         };
@@ -58,10 +61,26 @@ impl Server {
             .parse()
             .unwrap();
         server.origin = address.origin().ascii_serialization();
+        server.base = match address.host_str() {
+            Some("localhost") => server.origin.clone(),
+            _ => server.listening_at().await,
+        };
         if let Some((_, token)) = address.query_pairs().find(|(name, _)| name == "token") {
             server.secrets.keep(&token);
         }
         server
+    }
+
+    /// Where it listens, as its log says: what it is called does not say so.
+    async fn listening_at(&self) -> String {
+        let address = || {
+            let log = self.log();
+            let (_, rest) = log.split_once(" serving address=")?;
+            let (address, _) = rest.split_once(' ')?;
+            Some(format!("http://{address}"))
+        };
+        wait::until("the log says where it serves", async || address().is_some()).await;
+        address().unwrap()
     }
 
     /// The first line that it announced with `part` in it; waits for it.
@@ -112,6 +131,11 @@ impl Server {
         &self.origin
     }
 
+    /// Where to send requests to.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// An address of it.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
@@ -119,7 +143,7 @@ impl Server {
 
     /// Host and port to connect to.
     pub fn authority(&self) -> String {
-        self.origin
+        self.base
             .trim_start_matches("http://")
             .replace("localhost", "127.0.0.1")
     }

@@ -8,6 +8,9 @@
 //! | [`power`] | the power goes, and the disk forgets what was not synced (R4) |
 //! | [`scarce`] | no room, nothing but reading, no file descriptors (R13) |
 //! | [`races`] | one set-up link for many (R5), many guesses at once (R6), ended sessions on another node (R7) |
+//! | [`codes`], [`links`] | one code, one link for many (R5) |
+//! | [`flows`] | one sign-in, one choice of a password, one session to end, for many (R5) |
+//! | [`devices`] | one token of a device that stays signed in for many, and for a thief (R5) |
 //! | [`clock`] | the clock jumps (R13) |
 //! | [`backups`] | backups while everybody works (R18) |
 //!
@@ -39,10 +42,14 @@ pub mod backups;
 pub mod clock;
 pub mod codes;
 pub mod crash;
+pub mod devices;
 pub mod disk;
+pub mod flows;
 pub mod journal;
+pub mod links;
 pub mod oracle;
 pub mod outages;
+mod pair;
 pub mod power;
 pub mod races;
 pub mod random;

@@ -3,7 +3,7 @@
 use crate::{
     backups, clock,
     codes::{self, Factor},
-    crash, outages, power, races,
+    crash, devices, flows, links, outages, power, races,
     random::Random,
     report::Outcome,
     scarce,
@@ -22,7 +22,7 @@ pub struct Scenario {
 }
 
 /// All of them, the most important first.
-pub const ALL: [Scenario; 22] = [
+pub const ALL: [Scenario; 28] = [
     scenario("kill-sqlite", 20, 500),
     scenario("kill-postgres", 10, 200),
     scenario("postgres-ends", 6, 100),
@@ -42,6 +42,12 @@ pub const ALL: [Scenario; 22] = [
     scenario("race-recovery-postgres", 2, 100),
     scenario("race-code-sqlite", 2, 100),
     scenario("race-code-postgres", 2, 100),
+    scenario("race-links-sqlite", 1, 100),
+    scenario("race-links-postgres", 1, 100),
+    scenario("race-flow-sqlite", 2, 100),
+    scenario("race-flow-postgres", 2, 100),
+    scenario("race-device-sqlite", 2, 100),
+    scenario("race-device-postgres", 2, 100),
     scenario("revoke-two-nodes", 50, 10_000),
     scenario("clock-jumps", 8, 40),
     scenario("backup-sqlite", 3, 50),
@@ -78,6 +84,12 @@ impl Scenario {
             }
             "race-code-sqlite" => codes::redemption(Kind::Sqlite, Factor::Mailed, times).await,
             "race-code-postgres" => codes::redemption(Kind::Postgres, Factor::Mailed, times).await,
+            "race-links-sqlite" => links::redemption(Kind::Sqlite, times).await,
+            "race-links-postgres" => links::redemption(Kind::Postgres, times).await,
+            "race-flow-sqlite" => flows::completion(Kind::Sqlite, times).await,
+            "race-flow-postgres" => flows::completion(Kind::Postgres, times).await,
+            "race-device-sqlite" => devices::redemption(Kind::Sqlite, times).await,
+            "race-device-postgres" => devices::redemption(Kind::Postgres, times).await,
             "revoke-two-nodes" => races::revocation(times).await,
             "clock-jumps" => clock::run(times).await,
             "backup-sqlite" => backups::run(Kind::Sqlite, times).await,

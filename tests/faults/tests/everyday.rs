@@ -9,7 +9,7 @@
 use gatelodge_faults::{
     backups, clock,
     codes::{self, Factor},
-    crash, outages, power, races,
+    crash, devices, flows, links, outages, power, races,
     random::Random,
     report::Outcome,
     scarce,
@@ -107,6 +107,39 @@ async fn s16_one_of_64_answers_with_one_recovery_code_at_two_servers_succeeds() 
 async fn s18_one_of_64_answers_with_one_mailed_code_at_two_servers_succeeds() {
     well(&codes::redemption(Kind::Sqlite, Factor::Mailed, 1).await);
     well(&codes::redemption(Kind::Postgres, Factor::Mailed, 1).await);
+}
+
+/// S04. One of 64, or the code of its mail, for each purpose of a link.
+#[tokio::test(flavor = "multi_thread")]
+async fn s18_one_of_64_has_a_link_of_each_purpose_at_two_servers_on_sqlite() {
+    well(&links::redemption(Kind::Sqlite, 1).await);
+}
+
+/// S04.
+#[tokio::test(flavor = "multi_thread")]
+async fn s18_one_of_64_has_a_link_of_each_purpose_at_two_servers_on_postgres() {
+    well(&links::redemption(Kind::Postgres, 1).await);
+}
+
+/// S14.
+#[tokio::test(flavor = "multi_thread")]
+async fn s18_64_who_come_with_one_token_of_a_device_have_one_successor_and_a_thief_ends_it_once() {
+    well(&devices::redemption(Kind::Sqlite, 1).await);
+    well(&devices::redemption(Kind::Postgres, 1).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s18_one_of_64_finishes_a_sign_in_chooses_a_password_and_ends_a_session_at_two_servers() {
+    well(&flows::completion(Kind::Sqlite, 1).await);
+    well(&flows::completion(Kind::Postgres, 1).await);
+}
+
+/// Without this the ones before could be green for not counting.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_had_more_than_once_is_noticed() {
+    let noticed = flows::control(Kind::Sqlite).await.violations;
+    assert_eq!(noticed.len(), 1, "{noticed:?}");
+    assert!(noticed[0].starts_with("64 had"), "{noticed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,12 +54,13 @@ mod house;
 mod post;
 mod records;
 mod run;
+mod silent;
 mod stage;
 mod tour;
 
 pub use fixture::{Fixture, Person, Purpose, Replay, Seen};
 pub use post::Post;
-pub use run::{cases, run};
+pub use run::{cases, run, run_silent, silent_cases};
 
 /// Expands to one test per case. The argument is an expression that makes the
 /// [`Fixture`]; it is evaluated several times in each test.
@@ -140,6 +141,59 @@ macro_rules! __each_case {
             engine::in_the_engine_no_secret_is_shown,
         }
     };
+}
+
+/// Expands to one test per case, for a provider that keeps people signed in
+/// ([`Silent`](gatelodge_core::provider::Silent)) and does nothing else. The argument
+/// is its `register`; an empty table is all that it is configured with.
+#[macro_export]
+macro_rules! silent_suite {
+    ($register:expr $(,)?) => {
+        $crate::__each_silent_case!($crate::__silent_tests[$register]);
+    };
+}
+
+/// The list of those cases, the only one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_silent_case {
+    ($with:path [$($arguments:tt)*]) => {
+        $with! { [$($arguments)*]
+            what_keeps_people_signed_in_is_no_other_step,
+            an_unknown_key_of_its_table_is_refused_by_name,
+            each_token_is_worth_one_sign_in_and_gives_the_next,
+            a_proof_is_as_old_as_the_sign_in_and_names_its_record,
+            an_end_does_not_move,
+            a_lifetime_that_became_shorter_holds,
+            a_token_counts_in_its_tenant_only,
+            a_damaged_token_is_refused_and_harms_nobody,
+            a_token_fits_into_a_cookie,
+            another_instance_recognises_the_token,
+            who_loses_a_race_looks_again_and_is_known,
+            a_copy_ends_the_device_and_leaves_the_others,
+            of_two_who_see_a_copy_one_ends_the_device,
+            a_device_that_was_revoked_is_gone,
+            what_is_listed_is_the_subjects_and_can_be_removed,
+            a_damaged_device_proves_nothing,
+            no_token_is_shown_in_debug,
+            the_same_inputs_give_the_same_tokens,
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __silent_tests {
+    ([$register:expr] $($case:ident),+ $(,)?) => {$(
+        #[test]
+        fn $case() {
+            $crate::run_silent(
+                ::core::stringify!($case),
+                $register,
+                ::core::default::Default::default(),
+            );
+        }
+    )+};
 }
 
 #[doc(hidden)]

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use crate::{Fixture, fixture::Make, stage::Stage};
+use gatelodge_core::provider::{ProviderTable, Registry};
+
+use crate::{Fixture, fixture::Make, silent::Desk, stage::Stage};
 
 /// Far more than any case takes; a provider that hangs fails instead of
 /// stopping the whole run.
@@ -38,5 +40,39 @@ pub fn run(case: &str, make: impl Fn() -> Box<dyn Fixture> + 'static) {
         .expect("a runtime starts");
     let ended =
         runtime.block_on(async { tokio::time::timeout(LONGEST, run(Stage::new(make))).await });
+    assert!(ended.is_ok(), "the provider did not answer in {LONGEST:?}");
+}
+
+type RunSilent = fn(Desk) -> std::pin::Pin<Box<dyn Future<Output = ()>>>;
+
+macro_rules! silent_list {
+    ([] $($case:ident),+ $(,)?) => {
+        const SILENT_CASES: &[(&str, RunSilent)] = &[$(
+            (stringify!($case), |desk| Box::pin(crate::cases::silent::$case(desk))),
+        )+];
+    };
+}
+
+crate::__each_silent_case!(silent_list []);
+
+/// The names of the cases of providers that keep people signed in, in order.
+pub fn silent_cases() -> impl Iterator<Item = &'static str> {
+    SILENT_CASES.iter().map(|(name, _)| *name)
+}
+
+/// Runs one of those cases, with the provider's table in the configuration.
+///
+/// # Panics
+/// When the provider does not behave, or there is no such case.
+pub fn run_silent(case: &str, register: fn(&mut Registry), table: ProviderTable) {
+    let Some((_, run)) = SILENT_CASES.iter().find(|(name, _)| *name == case) else {
+        panic!("there is no case `{case}`");
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime starts");
+    let ended = runtime
+        .block_on(async { tokio::time::timeout(LONGEST, run(Desk::new(register, table))).await });
     assert!(ended.is_ok(), "the provider did not answer in {LONGEST:?}");
 }

@@ -30,3 +30,8 @@ mod mailed_link {
 mod issued_code {
     gatelodge_provider_suite::provider_suite!(crate::providers::issued_code::Fixture::default());
 }
+
+/// A random token that a browser keeps.
+mod keepsake {
+    gatelodge_provider_suite::silent_suite!(crate::providers::keepsake::register);
+}

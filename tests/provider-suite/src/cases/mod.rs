@@ -9,6 +9,7 @@ pub(crate) mod isolation;
 pub(crate) mod kept;
 pub(crate) mod proof;
 pub(crate) mod secrets;
+pub(crate) mod silent;
 pub(crate) mod states;
 pub(crate) mod steps;
 pub(crate) mod time;

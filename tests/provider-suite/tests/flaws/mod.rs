@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, panic};
 
-use gatelodge_provider_suite::{Fixture, cases, run};
+use gatelodge_provider_suite::{Fixture, cases, run, run_silent, silent_cases};
 
-use crate::providers::{issued_code, mailed_link, pin, third_party};
+use crate::providers::{issued_code, keepsake, mailed_link, pin, third_party};
 
 /// A flaw of a provider and the cases that show it.
 type Shown = (&'static str, &'static [&'static str]);
@@ -261,6 +261,91 @@ const ISSUED_CODE: &[Shown] = &[
         ],
     ),
 ];
+
+const KEEPSAKE: &[Shown] = &[
+    (
+        "can_be_chosen",
+        &["what_keeps_people_signed_in_is_no_other_step"],
+    ),
+    (
+        "takes_any_key",
+        &["an_unknown_key_of_its_table_is_refused_by_name"],
+    ),
+    (
+        "never_rotates",
+        &["each_token_is_worth_one_sign_in_and_gives_the_next"],
+    ),
+    (
+        "is_always_fresh",
+        &["a_proof_is_as_old_as_the_sign_in_and_names_its_record"],
+    ),
+    ("slides", &["an_end_does_not_move"]),
+    (
+        "ignores_the_setting",
+        &["a_lifetime_that_became_shorter_holds"],
+    ),
+    (
+        "takes_anything",
+        &[
+            "a_token_counts_in_its_tenant_only",
+            "a_damaged_token_is_refused_and_harms_nobody",
+        ],
+    ),
+    (
+        "fails_on_nonsense",
+        &[
+            "a_damaged_token_is_refused_and_harms_nobody",
+            "a_device_that_was_revoked_is_gone",
+        ],
+    ),
+    ("is_too_long", &["a_token_fits_into_a_cookie"]),
+    (
+        "remembers_by_itself",
+        &["another_instance_recognises_the_token"],
+    ),
+    (
+        "has_no_window",
+        &["who_loses_a_race_looks_again_and_is_known"],
+    ),
+    (
+        "forgives_copies",
+        &["a_copy_ends_the_device_and_leaves_the_others"],
+    ),
+    (
+        "ends_it_twice",
+        &["of_two_who_see_a_copy_one_ends_the_device"],
+    ),
+    ("revokes_nothing", &["a_device_that_was_revoked_is_gone"]),
+    (
+        "removes_anything",
+        &["what_is_listed_is_the_subjects_and_can_be_removed"],
+    ),
+    ("fails_on_damage", &["a_damaged_device_proves_nothing"]),
+    ("tells_it_to_the_log", &["no_token_is_shown_in_debug"]),
+    (
+        "rolls_its_own_dice",
+        &["the_same_inputs_give_the_same_tokens"],
+    ),
+];
+
+#[test]
+fn each_flaw_of_a_keepsake_is_shown_by_its_cases() {
+    let mut missed = Vec::new();
+    for (flaw, cases) in KEEPSAKE {
+        let table = crate::providers::table(flaw);
+        for case in *cases {
+            let table = table.clone();
+            let run = || run_silent(case, keepsake::register, table);
+            if panic::catch_unwind(panic::AssertUnwindSafe(run)).is_ok() {
+                missed.push((flaw, case));
+            }
+        }
+    }
+    assert!(missed.is_empty(), "flaws that were not noticed: {missed:?}");
+    let shown = KEEPSAKE.iter().flat_map(|(_, cases)| cases.iter().copied());
+    let shown: BTreeSet<&str> = shown.collect();
+    assert_eq!(shown, silent_cases().collect());
+}
 
 #[test]
 fn each_flaw_of_an_issued_code_is_shown_by_its_cases() {

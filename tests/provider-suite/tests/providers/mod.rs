@@ -1,6 +1,7 @@
 //! Small providers, each with the flaws it can have.
 
 pub(crate) mod issued_code;
+pub(crate) mod keepsake;
 pub(crate) mod mailed_link;
 pub(crate) mod pin;
 pub(crate) mod third_party;
