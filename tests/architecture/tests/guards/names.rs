@@ -43,6 +43,7 @@ fn files_of_the_lists_pass() {
         "providers/totp/benches/codes.rs",
         "storage/sqlite/src/unit_of_work.rs",
         "storage/sqlite/src/writer.rs",
+        "storage/sqlite/src/writer/tests.rs",
         "storage/sqlite/src/changes.rs",
         "storage/sqlite/src/reader.rs",
         "storage/sqlite/migrations/0001_base.sql",
@@ -62,6 +63,7 @@ fn files_of_other_names_fail() {
         "storage/sqlite/src/helpers.rs",
         "storage/sqlite/src/scope.rs",
         "storage/sqlite/src/users/rows.rs",
+        "storage/sqlite/src/helpers/tests.rs",
         "storage/sqlite/src/users.sql",
         "storage/sqlite/tests/more.rs",
     ] {
