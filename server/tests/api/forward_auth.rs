@@ -12,7 +12,7 @@ on_each_storage!(
     somebody_enters_an_application_and_its_proxy_learns_who_it_is,
     whoever_is_no_browser_on_its_way_to_a_page_is_told_to_sign_in,
     s06_a_code_counts_once_for_a_minute_on_its_host_and_in_its_browser,
-    s06_of_many_exchanges_at_once_one_succeeds,
+    s06_of_64_exchanges_at_once_at_two_servers_one_succeeds,
     s31_a_pass_is_nothing_without_its_session_its_application_and_its_host,
     sessions_that_are_not_whole_or_not_of_the_tenant_enter_nowhere,
     a_proxy_that_is_set_up_wrongly_is_told_what_is_wrong,
@@ -270,13 +270,17 @@ async fn s06_a_code_counts_once_for_a_minute_on_its_host_and_in_its_browser(worl
     }
 }
 
-async fn s06_of_many_exchanges_at_once_one_succeeds(world: &World) {
+async fn s06_of_64_exchanges_at_once_at_two_servers_one_succeeds(world: &World) {
     let ada = home(world).await;
     let mut visitor = Visitor::signed_in(world, &ada).await;
     let accept = visitor.code_for(PAGE).await;
-    let exchanges = (0..16).map(|_| {
-        let call = visitor.there.call(Method::GET, local(&accept));
-        proxied(call, "/").send()
+    let other = world.second_server().await;
+    let browser = &visitor.there.cookies["gl-browser"];
+    let exchanges = (0..64).map(|number| {
+        let server = if number % 2 == 0 { world } else { &other };
+        let call = proxied(server.call(Method::GET, local(&accept)), "/");
+        call.header("cookie", format!("gl-browser={browser}"))
+            .send()
     });
     let answers = futures_util::future::join_all(exchanges).await;
     let won = answers
