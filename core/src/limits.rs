@@ -215,8 +215,11 @@ async fn take_back(
 
 impl LaneLimit {
     fn take(&self, state: Option<LimitState>, now: Timestamp) -> Result<LimitState> {
-        let forgotten =
-            |state: &LimitState| self.forgotten_after.is_some() && state.expires_at <= now;
+        let forgotten = |state: &LimitState| {
+            let at = state.expires_at;
+            let lasts = self.forgotten_after;
+            lasts.is_some_and(|lasts| at <= now || is_from_ahead(at, lasts, now))
+        };
         let mut state = state
             .filter(|state| !forgotten(state))
             .unwrap_or(LimitState {
@@ -225,7 +228,9 @@ impl LaneLimit {
                 blocked_until: None,
                 expires_at: now,
             });
-        if let Some(until) = state.blocked_until.filter(|until| now < *until) {
+        let blocks =
+            |until: &Timestamp| now < *until && !is_from_ahead(*until, self.longest_delay, now);
+        if let Some(until) = state.blocked_until.filter(blocks) {
             return Err(Error::limited(span_between(now, until)));
         }
         if self
@@ -245,6 +250,13 @@ impl LaneLimit {
         state.expires_at = later(now, self.forgotten_after.unwrap_or(kept));
         Ok(state)
     }
+}
+
+/// Whether a moment is later than any that would be noted now: a clock noted it that
+/// was ahead, and was set right since then. Nobody waits for that long. Clocks that
+/// are apart by less than what is noted `lasts` are not meant.
+fn is_from_ahead(at: Timestamp, lasts: Duration, now: Timestamp) -> bool {
+    later(now, lasts.saturating_mul(2)) < at
 }
 
 fn account_key(
@@ -269,6 +281,7 @@ fn network_key(network: &str) -> TokenHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::environment::earlier;
 
     #[test]
     fn waits_begin_after_the_free_tries_and_double() {
@@ -294,6 +307,29 @@ mod tests {
             state = Some(next);
         }
         assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
+    }
+
+    /// R13
+    #[test]
+    fn a_clock_that_was_ahead_keeps_nobody_waiting_once_it_is_right() {
+        let right = Timestamp::UNIX_EPOCH;
+        let ahead = later(right, Duration::from_secs(2 * 365 * 24 * 60 * 60));
+        let LimitPolicy {
+            account, network, ..
+        } = LimitPolicy::default();
+        for limit in [account, network] {
+            let mut state = None;
+            while let Ok(next) = limit.take(state, ahead) {
+                state = Some(next);
+            }
+            // By what the clocks of two servers are apart nobody gets around it.
+            let skewed = limit.longest_delay.min(Duration::from_secs(60));
+            assert!(limit.take(state, earlier(ahead, skewed)).is_err());
+            let next = limit.take(state, right).unwrap();
+            if limit.forgotten_after.is_none() {
+                assert!(limit.take(Some(next), right).is_err(), "it still counts");
+            }
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ async fn ask(world: &World, bearer: &str, application: &str) -> Answer {
     world.post(TOKEN).bearer(bearer).json(&body).send().await
 }
 
-async fn get(world: &World, bearer: &str, application: &str) -> String {
+pub(crate) async fn get(world: &World, bearer: &str, application: &str) -> String {
     let answer = ask(world, bearer, application).await.expect(200).json();
     answer["access_token"].as_str().unwrap().to_owned()
 }
@@ -48,7 +48,11 @@ fn seconds(world: &World) -> u64 {
 }
 
 /// What an application finds, that fetches the keys now.
-async fn verified(world: &World, token: &str, audience: &str) -> Result<Claims, Refusal> {
+pub(crate) async fn verified(
+    world: &World,
+    token: &str,
+    audience: &str,
+) -> Result<Claims, Refusal> {
     let keys = world.get(KEYS).send().await.expect(200);
     let keys = KeySet::parse(&keys.body).unwrap();
     keys.verify(token, &world.origin, audience, seconds(world))

@@ -2,11 +2,13 @@
 //! told nowhere but where it is handed out.
 
 use axum::http::Method;
-use gatelodge_core::model::Grant;
+use gatelodge_core::{model::Grant, provider::LinkPurpose};
 use serde_json::json;
 
 use crate::{
+    devices::{FLOWS, stay},
     fuzz::{path_of, stage},
+    link_ends::told,
     matrix::Role,
     support::{
         Answer, Browser, Call, OTHER_PASSWORD, PASSWORD, World, description::operations, flow_path,
@@ -55,11 +57,15 @@ async fn one_of_each(world: &World, browser: &mut Browser<'_>) -> Vec<(&'static 
     let page = page.send().await.expect(200).json();
     let session = browser.named("gl-session-")[0].1.to_owned();
     let device = browser.cookies["gl-device"].clone();
+    let (_, kept) = stay(world, &ada).await;
+    let link = told(world, &ada, LinkPurpose::Reset).await;
     let path = browser.begin("home").await;
     vec![
         ("session", bearer),
         ("session", session),
         ("device", device),
+        ("kept device", kept),
+        ("link", link),
         ("flow", flow["id"].as_str().unwrap().to_owned()),
         ("flow id", path.rsplit('/').next().unwrap().to_owned()),
         ("flow cookie", browser.named("gl-flow-")[0].1.to_owned()),
@@ -81,13 +87,17 @@ async fn s05_a_token_of_one_kind_opens_no_door_of_another(world: &World) {
     let bearer = tokens[0].1.clone();
     let session_cookie = browser.named("gl-session-")[0].0.to_owned();
     let flow_cookie = browser.named("gl-flow-")[0].0.to_owned();
-    let cookie_flow = format!("/api/v1/sign-in/flows/{}", tokens[4].1);
+    let cookie_flow = tokens.iter().find(|(kind, _)| *kind == "flow id");
+    let cookie_flow = format!("/api/v1/sign-in/flows/{}", cookie_flow.unwrap().1);
     for (kind, token) in &tokens {
         let with_cookie =
             |name: &str, path: &str| world.get(path).header("cookie", format!("{name}={token}"));
         let cursor = format!("/api/v1/tenants/home/audit-events?limit=1&cursor={token}");
         let ask = json!({"application": "shop"});
-        let doors: [(&str, Call<'_>); 9] = [
+        let come = json!({"transport": "token", "device_token": token});
+        let link = json!({"purpose": "reset", "token": token});
+        let link = json!({"transport": "token", "tenant": "home", "link": link});
+        let doors: [(&str, Call<'_>); 11] = [
             ("session", world.get(SESSION).bearer(token)),
             ("session", with_cookie(&session_cookie, SESSION)),
             ("flow", world.get(format!("/api/v1/sign-in/flows/{token}"))),
@@ -100,6 +110,8 @@ async fn s05_a_token_of_one_kind_opens_no_door_of_another(world: &World) {
                 "session",
                 world.post("/api/v1/token").bearer(token).json(&ask),
             ),
+            ("kept device", world.post(FLOWS).json(&come)),
+            ("link", world.post(FLOWS).json(&link)),
         ];
         for (door, call) in doors {
             let answer = call.send().await;

@@ -213,6 +213,17 @@ impl Server {
 
     /// Signs in with a password; answers the session's token.
     pub(crate) fn sign_in(&self, tenant: &str, user_name: &str, password: &str) -> String {
+        let session = self.enter([tenant, user_name, password], false);
+        session["token"].as_str().unwrap().to_owned()
+    }
+
+    /// The same, and stays: answers the device's token too.
+    pub(crate) fn stay(&self, tenant: &str, user_name: &str, password: &str) -> [String; 2] {
+        let session = self.enter([tenant, user_name, password], true);
+        ["token", "device_token"].map(|name| session[name].as_str().unwrap().to_owned())
+    }
+
+    fn enter(&self, [tenant, user_name, password]: [&str; 3], stay: bool) -> Value {
         let flows = "/api/v1/sign-in/flows";
         let start = json!({ "tenant": tenant, "transport": "token" });
         let (status, flow) = self.request("POST", flows, None, &start);
@@ -230,10 +241,19 @@ impl Server {
         let answer = json!({
             "provider": flow["step"]["providers"][0]["id"],
             "answer": { named("identifier"): user_name, named("secret"): password },
+            "stay": stay,
         });
         let (status, flow) = self.request("POST", &path, None, &answer);
         assert_eq!(status, 200, "{flow}");
-        flow["session"]["token"].as_str().unwrap().to_owned()
+        flow["session"].clone()
+    }
+
+    /// Whether the server takes this token of a device; it is used up by that.
+    pub(crate) fn knows(&self, device: &str) -> bool {
+        let start = json!({ "transport": "token", "device_token": device });
+        let (status, flow) = self.request("POST", "/api/v1/sign-in/flows", None, &start);
+        assert!(matches!(status, 201 | 401), "{status} {flow}");
+        status == 201
     }
 
     /// Whether the server takes this session.

@@ -85,3 +85,36 @@ fn a_tenant_with_open_sessions_is_deleted_by_force_only() {
     assert_eq!(deleted["ended"], 1);
     assert_refused_soon(&server, &token);
 }
+
+#[test]
+fn devices_are_listed_and_forgotten() {
+    let (installation, server, _) = signed_in();
+    let none = installation.line("user devices -t acme ada").done();
+    let words = "The user `ada` of tenant `acme` stays signed in on no device.\n";
+    assert_eq!(none, words);
+
+    let [session, device] = server.stay("acme", "ada", PASSWORD);
+    let listed = installation.json("user devices -t acme ada");
+    assert_eq!(listed["devices"].as_array().unwrap().len(), 1);
+    let shown = listed.to_string();
+    assert!(!shown.contains(&session) && !shown.contains(&device));
+    let id = listed["devices"][0]["id"].as_str().unwrap();
+    let text = installation.line("user devices -t acme ada").done();
+    assert!(text.starts_with(id) && text.contains("  until "), "{text}");
+
+    let nobodys = "01890000-0000-7000-8000-000000000000";
+    let forget = |id: &str| format!("user forget-device -t acme ada {id}");
+    let message = installation.line(&forget(nobodys)).refused(1);
+    assert!(message.contains("device"), "{message}");
+    let text = installation.line(&forget(id)).done();
+    let said = format!(
+        "Forgot the device {id} of user `ada` of tenant `acme`. Its sessions have ended.\n"
+    );
+    assert_eq!(text, said);
+    assert_refused_soon(&server, &session);
+    assert!(!server.knows(&device), "the device goes on");
+    installation.line(&forget(id)).refused(1);
+    assert_eq!(installation.line("user devices -t acme ada").done(), none);
+    let listed = installation.json("user devices -t acme ada");
+    assert_eq!(listed["devices"], json!([]));
+}

@@ -345,8 +345,8 @@ impl Place {
     }
 }
 
-/// Undoes quoted-printable.
-fn decoded(mail: &str) -> String {
+/// Undoes quoted-printable (RFC 2045 section 6.7).
+pub fn decoded(mail: &str) -> String {
     let mut bytes = Vec::new();
     let mail = mail.replace("=\r\n", "");
     let mut pieces = mail.split('=');

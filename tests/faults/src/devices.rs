@@ -93,15 +93,15 @@ async fn one_end(
     outcome: &mut Outcome,
 ) {
     let came = together(pair, |number| match number / 2 % 2 {
-        0 => stolen.clone(),
-        _ => current.clone(),
+        0 => current.clone(),
+        _ => stolen.clone(),
     });
     let came = came.await;
     outcome.add_answers(&statuses(&came), &[Some(201), Some(401)]);
     let thieves = came
         .iter()
         .enumerate()
-        .filter(|(number, _)| number / 2 % 2 == 0);
+        .filter(|(number, _)| number / 2 % 2 == 1);
     let got_in = thieves.filter(|(_, (status, ..))| *status != 401).count();
     outcome.expect(got_in == 0, || format!("{got_in} came by a stolen token"));
     let [here, there] = pair.both();

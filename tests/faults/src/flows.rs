@@ -89,7 +89,8 @@ async fn choose(pair: &Pair, (user, id): (&str, &str), outcome: &mut Outcome) ->
     let statuses = answers.iter().map(|(_, status)| Some(*status));
     let statuses = counted(statuses.collect());
     once(outcome, "one choice of a password", &statuses);
-    outcome.add_answers(&statuses, &[Some(200), Some(404), Some(409)]);
+    let late = [Some(401), Some(404), Some(409)];
+    outcome.add_answers(&statuses, &[&[Some(200)], &late[..]].concat());
     let mut chosen = password(0);
     for number in answers.iter().filter(|(_, status)| *status == 200) {
         chosen = password(number.0);

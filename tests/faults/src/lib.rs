@@ -11,6 +11,7 @@
 //! | [`codes`], [`links`] | one code, one link for many (R5) |
 //! | [`flows`] | one sign-in, one choice of a password, one session to end, for many (R5) |
 //! | [`devices`] | one token of a device that stays signed in for many, and for a thief (R5) |
+//! | [`mails`] | the mail server is gone or misbehaves (R13) |
 //! | [`clock`] | the clock jumps (R13) |
 //! | [`backups`] | backups while everybody works (R18) |
 //!
@@ -47,6 +48,7 @@ pub mod disk;
 pub mod flows;
 pub mod journal;
 pub mod links;
+pub mod mails;
 pub mod oracle;
 pub mod outages;
 mod pair;

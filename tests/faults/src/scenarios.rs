@@ -3,7 +3,7 @@
 use crate::{
     backups, clock,
     codes::{self, Factor},
-    crash, devices, flows, links, outages, power, races,
+    crash, devices, flows, links, mails, outages, power, races,
     random::Random,
     report::Outcome,
     scarce,
@@ -22,7 +22,7 @@ pub struct Scenario {
 }
 
 /// All of them, the most important first.
-pub const ALL: [Scenario; 28] = [
+pub const ALL: [Scenario; 30] = [
     scenario("kill-sqlite", 20, 500),
     scenario("kill-postgres", 10, 200),
     scenario("postgres-ends", 6, 100),
@@ -49,6 +49,8 @@ pub const ALL: [Scenario; 28] = [
     scenario("race-device-sqlite", 2, 100),
     scenario("race-device-postgres", 2, 100),
     scenario("revoke-two-nodes", 50, 10_000),
+    scenario("mail-fails-sqlite", 1, 20),
+    scenario("mail-fails-postgres", 1, 20),
     scenario("clock-jumps", 8, 40),
     scenario("backup-sqlite", 3, 50),
 ];
@@ -91,6 +93,8 @@ impl Scenario {
             "race-device-sqlite" => devices::redemption(Kind::Sqlite, times).await,
             "race-device-postgres" => devices::redemption(Kind::Postgres, times).await,
             "revoke-two-nodes" => races::revocation(times).await,
+            "mail-fails-sqlite" => mails::server_fails(Kind::Sqlite, times).await,
+            "mail-fails-postgres" => mails::server_fails(Kind::Postgres, times).await,
             "clock-jumps" => clock::run(times).await,
             "backup-sqlite" => backups::run(Kind::Sqlite, times).await,
             other => panic!("there is no scenario `{other}`"),

@@ -9,7 +9,7 @@
 use gatelodge_faults::{
     backups, clock,
     codes::{self, Factor},
-    crash, devices, flows, links, outages, power, races,
+    crash, devices, flows, links, mails, outages, power, races,
     random::Random,
     report::Outcome,
     scarce,
@@ -145,6 +145,12 @@ async fn what_may_be_had_more_than_once_is_noticed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_node_ended_the_other_refuses_while_both_are_busy() {
     well(&races::revocation(4).await);
+}
+
+/// v5.0.0-16.5.2.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_is_answered_while_the_mail_server_fails_and_gets_one_mail_later() {
+    well(&mails::server_fails(Kind::Sqlite, 1).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
