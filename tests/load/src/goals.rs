@@ -37,7 +37,7 @@ const FLOOD_MIB: f64 = 128.0;
 const HASH_MIB: f64 = 19.0;
 
 /// Measured figure over measured figure, of the same server.
-const PAIRS: [(&str, &str, &str, Goal); 6] = [
+const PAIRS: [(&str, &str, &str, Goal); 8] = [
     (
         "sign-ins / raw Argon2id",
         "sign-in",
@@ -72,6 +72,18 @@ const PAIRS: [(&str, &str, &str, Goal); 6] = [
         "cold reads / session checks from memory",
         "cold",
         "check",
+        Goal::None,
+    ),
+    (
+        "access tokens / session checks beside them",
+        "access-token",
+        "beside-tokens",
+        Goal::None,
+    ),
+    (
+        "forward authentication / session checks beside it",
+        "forward-auth",
+        "beside-tokens",
         Goal::None,
     ),
 ];

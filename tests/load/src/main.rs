@@ -115,6 +115,8 @@ enum Measure {
     Cold,
     /// Pages of lists.
     Lists,
+    /// Access tokens, and forward authentication.
+    Applications,
     /// Sign-ins.
     SignIn,
     /// Session checks while ten times too many want to sign in, and memory.
@@ -214,6 +216,10 @@ async fn run(options: &Options) -> Report {
     if wants(Measure::Lists) {
         say("lists");
         measures.pages().await;
+    }
+    if wants(Measure::Applications) {
+        say("access tokens and forward authentication");
+        measures.applications().await;
     }
     if wants(Measure::SignIn) {
         say("sign-ins");

@@ -170,6 +170,30 @@ impl Measures<'_> {
         }
     }
 
+    /// Access tokens, which are signed, and what a proxy asks about each request, beside session checks.
+    pub(crate) async fn applications(&mut self) {
+        let progress = self.progress("applications");
+        for _ in 0..self.plan.rounds {
+            for subject in self.subjects.iter() {
+                let turns = [
+                    ("beside-tokens", subject.checks(known(subject))),
+                    ("access-token", vec![subject.token_request()]),
+                    ("forward-auth", vec![subject.proxied_request().await]),
+                ];
+                let address = subject.running().address;
+                for (measure, requests) in turns {
+                    let requests = Requests::round(requests);
+                    let time = self.plan.time / 2;
+                    let outcome = drive::closed(address, CONNECTIONS, time, &requests).await;
+                    let name = &subject.name;
+                    self.report.add(measure, name, "/s", outcome.per_second());
+                    self.report.only(measure, name, &outcome, &[200]);
+                }
+                progress.advance(1);
+            }
+        }
+    }
+
     /// Sign-ins, and the hashes that they are made of.
     pub(crate) async fn sign_ins(&mut self) {
         let progress = self.progress("sign-ins");

@@ -28,6 +28,9 @@ use crate::{
 
 /// The tenant of everybody who signs in.
 pub(crate) const HOME: &str = "lodge";
+/// An application that is entered by forward authentication, and where it is.
+const APPLICATION: &str = "wiki";
+const ON: &str = "wiki.localhost";
 const ADMINISTRATOR: &str = "keeper";
 const PASSWORD: &str = "a load of hay for the keeper";
 /// How long a server may take to serve.
@@ -92,6 +95,13 @@ impl Subject {
         let first = place.start().await.0;
         let mut connection = Async::open(first.address).await.unwrap();
         let token = first.set_up(&mut connection).await;
+        let application = json!({
+            "name": APPLICATION, "audience": APPLICATION, "origins": [format!("http://{ON}")],
+        });
+        let path = format!("/api/v1/tenants/{HOME}/applications");
+        first
+            .post(&mut connection, &path, Some(&token), &application, 201)
+            .await;
         let mut users = Vec::new();
         for number in 0..people {
             let user = (
@@ -157,6 +167,31 @@ impl Subject {
         tokens.iter().map(|token| check(token.as_str())).collect()
     }
 
+    /// The administrator asks for an access token.
+    pub(crate) fn token_request(&self) -> Vec<u8> {
+        let wanted = json!({ "application": APPLICATION });
+        let host = &self.running().host;
+        post(host, "/api/v1/token", Some(&self.token), &wanted)
+    }
+
+    /// A proxy asks about a request of the administrator's browser, which has entered the application.
+    pub(crate) async fn proxied_request(&self) -> Vec<u8> {
+        let running = self.running();
+        let mut connection = Async::open(running.address).await.unwrap();
+        let question = format!("/api/v1/forward-auth?application={APPLICATION}");
+        let asked = proxied(&running.host, &question, "accept: text/html");
+        assert_eq!(connection.ask(&asked).await.unwrap(), 303);
+        let browser = cookie(&connection);
+        let way = path_of(connection.header("location").unwrap());
+        let enter = get(&running.host, &way, Some(&self.token));
+        assert_eq!(connection.ask(&enter).await.unwrap(), 303);
+        let accept = path_of(connection.header("location").unwrap());
+        let accept = proxied(&running.host, &accept, &format!("cookie: {browser}"));
+        assert_eq!(connection.ask(&accept).await.unwrap(), 303);
+        let pass = cookie(&connection);
+        proxied(&running.host, &question, &format!("cookie: {pass}"))
+    }
+
     /// Those who can sign in.
     pub(crate) fn people(&self) -> Arc<People> {
         Arc::new(People {
@@ -167,6 +202,27 @@ impl Subject {
             next: AtomicUsize::new(0),
         })
     }
+}
+
+/// A request as a proxy before the application passes it on.
+fn proxied(host: &str, path: &str, more: &str) -> Vec<u8> {
+    format!(
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\nx-forwarded-proto: http\r\nx-forwarded-host: {ON}\r\n{more}\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// The cookie that was set, as it is sent back.
+fn cookie(connection: &Async) -> String {
+    let set = connection.header("set-cookie").unwrap();
+    set.split(';').next().unwrap().to_owned()
+}
+
+/// What comes after scheme and host.
+fn path_of(address: &str) -> String {
+    let (_, rest) = address.split_once("://").unwrap();
+    let (_, path) = rest.split_once('/').unwrap();
+    format!("/{path}")
 }
 
 impl Running {

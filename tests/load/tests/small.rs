@@ -44,6 +44,8 @@ fn a_short_run_measures_everything_without_a_fault() {
         "cold",
         "users-page",
         "tenants-page",
+        "access-token",
+        "forward-auth",
         "argon2id",
         "sign-in",
         "calm-check-p99",
