@@ -145,6 +145,7 @@ async fn what_is_sent_to_the_path_of_a_tenant_with_a_host_is_refused() {
         ] {
             let answer = browser.post(path, &[("a", "b")]).await;
             assert_eq!(answer.status, StatusCode::CONFLICT, "{path}");
+            answer.assert_says("This can’t be done now");
             answer.assert_says(ACME);
         }
     }

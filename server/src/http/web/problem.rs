@@ -96,6 +96,9 @@ impl PageProblem {
             }
             None => view.text = self.text.clone().or_else(|| said(&self.problem)),
         }
+        if code == Code::Refused {
+            view.title = Some(renderer.text("message.refused.title", &[])?);
+        }
         view.code = Some(code.as_str().to_owned());
         view.request_id = request_id.map(str::to_owned);
         if let Some(seconds) = self.problem.retry_after_seconds {

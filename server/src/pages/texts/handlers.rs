@@ -498,6 +498,7 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "enter.over",
         "This way into the application is over or was used already. Open the application again.",
     ),
+    ("message.refused.title", "This can’t be done now"),
     ("message.start_again", "Start again"),
     ("message.stale_form.title", "This page is out of date"),
     (
