@@ -21,6 +21,7 @@ use tracing::Instrument as _;
 use super::{
     cookies::Cookies,
     cors::{self, ForeignOrigin, Visitor},
+    entry::is_for_other_hosts,
     place::{is_probe, locate},
     problem::{Code, Problem},
     web,
@@ -70,6 +71,7 @@ async fn stand(app: &App, routes: Routes, mut request: Request, next: Next) -> R
             (is_page, !is_page)
         }
     };
+    let is_our_host = routes == Routes::Applications || !is_for_other_hosts(request.uri().path());
     let facts = client_facts(app, request.extensions(), request.headers(), &request_id);
     let span = tracing::info_span!("request", id = %request_id, method = %method, route = %route);
     let mut response = async {
@@ -97,7 +99,7 @@ async fn stand(app: &App, routes: Routes, mut request: Request, next: Next) -> R
     if routes == Routes::Ours {
         response = empty_errors(app, response, is_page, &request_id);
     }
-    finish(app, &mut response, &request_id);
+    finish(app, &mut response, &request_id, is_our_host);
     let status = response.status();
     app.series().record(&method, route, status, begun);
     let _entered = span.enter();
@@ -329,7 +331,9 @@ pub(crate) fn policy_with_forms_to(origin: &str) -> Option<HeaderValue> {
 }
 
 /// The headers that every answer carries; what an application sets itself stays.
-fn finish(app: &App, response: &mut Response, request_id: &str) {
+/// What browsers do with a host is told on our own alone: proxies pass on what is
+/// answered for an application's, whose sub-domains are not ours.
+fn finish(app: &App, response: &mut Response, request_id: &str, is_our_host: bool) {
     const fn fixed(name: HeaderName, value: &'static str) -> (HeaderName, HeaderValue) {
         (name, HeaderValue::from_static(value))
     }
@@ -359,7 +363,7 @@ fn finish(app: &App, response: &mut Response, request_id: &str) {
     for (name, value) in &FIXED {
         headers.entry(name).or_insert_with(|| value.clone());
     }
-    if app.policy().secure_cookies() {
+    if is_our_host && app.policy().secure_cookies() {
         headers.insert(
             header::STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=63072000; includeSubDomains"),

@@ -443,3 +443,23 @@ async fn s28_the_way_leads_to_pages_of_the_host_alone(world: &World) {
     let away = proxied(world.get("/.gatelodge/sign-out"), "/").send().await;
     assert!(location(&away.expect(303)).ends_with("/sign-out"));
 }
+
+/// What holds for our host and all below it is no business of an application's.
+#[tokio::test]
+async fn browsers_are_told_nothing_of_how_to_reach_the_applications_host() {
+    const HSTS: &str = "strict-transport-security";
+    let world = World::with(|config| {
+        config.server.origin = Some("https://id.example.org".parse().unwrap());
+    })
+    .await;
+    home(&world).await;
+    let ask = proxied(world.get("/api/v1/forward-auth?application=wiki"), PAGE);
+    let asked = ask.send().await.expect(303);
+    let back = proxied(world.get("/.gatelodge/accept?code=abc"), "/");
+    let came_back = back.send().await.expect(303);
+    for answer in [asked, came_back] {
+        assert_eq!(answer.header(HSTS), None, "{answer}");
+    }
+    let ours = world.get("/enter").send().await;
+    assert!(ours.header(HSTS).is_some(), "{ours}");
+}

@@ -16,7 +16,7 @@ use gatelodge_core::{
 };
 
 use super::{
-    problem::PageProblem,
+    problem::{PageProblem, problem_page},
     visit::{Answer, Fields, Visit, address_of, see_other, with_parameter},
 };
 use crate::{
@@ -160,7 +160,7 @@ pub(super) async fn accept(State(app): State<App>, headers: HeaderMap, uri: Uri)
         Err(problem) if problem.code == Code::NotFound => {
             see_other(&format!("{}/enter", app.policy().links_base()))
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => problem_page(&app, &problem, None),
     }
 }
 
