@@ -363,7 +363,7 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ),
     (
         "console.user.remove_factor.which",
-        "{label} ({detail}) stops working at once.",
+        "{which} stops working at once.",
     ),
     (
         "console.user.remove_factor.again",

@@ -106,9 +106,13 @@ pub(super) async fn ask_remove_factor(visit: Visit) -> Answer {
         Some((method.label.as_str(), found?.label.as_str()))
     });
     let (label, detail) = found.ok_or_else(|| Problem::new(Code::NotFound))?;
-    let values = [("label", label), ("detail", detail)];
+    // What was given no name is called what it is.
+    let which = match detail == label {
+        true => label.to_owned(),
+        false => format!("{label} ({detail})"),
+    };
     let mut consequences = vec![
-        visit.tv("console.user.remove_factor.which", &values)?,
+        visit.tv("console.user.remove_factor.which", &[("which", &which)])?,
         visit.t("console.user.remove_factor.again")?,
     ];
     consequences.extend(ending_sessions(&visit, &subject).await?);
