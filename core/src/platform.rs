@@ -17,7 +17,7 @@ use crate::{
         Actor, AuditEvent, AuditEventId, EffectiveSettings, FieldChange, Outcome, Tenant, TenantId,
         User,
     },
-    provider::Registry,
+    provider::{Outbound, Registry},
     seal::{KeyRing, MasterKey, SealContext},
     service::{
         Accounts, Applications, AuditLog, Backups, Entries, Sessions, SetUp, Tenants, Users,
@@ -44,6 +44,8 @@ pub struct Parts {
     pub limits: LimitPolicy,
     /// How messages are sent to people.
     pub messages: Messages,
+    /// How third parties are asked.
+    pub outbound: Arc<dyn Outbound>,
     /// The server's origin, and those of its tenants.
     pub origins: Origins,
     /// How many sessions are held in memory.
@@ -64,6 +66,7 @@ struct Inner {
     settings: EffectiveSettings,
     limits: LimitPolicy,
     messages: Messages,
+    outbound: Arc<dyn Outbound>,
     origins: Origins,
     /// The server's origin as tokens name it.
     issuer: String,
@@ -106,6 +109,7 @@ impl Platform {
             flow_starts: crate::engine::FlowStarts::new(parts.limits.flows_per_minute),
             limits: parts.limits,
             messages: parts.messages,
+            outbound: parts.outbound,
             issuer: parts.origins.server().origin().ascii_serialization(),
             origins: parts.origins,
             key_policy: parts.key_policy,
@@ -216,6 +220,10 @@ impl Platform {
 
     pub(crate) fn messages(&self) -> &Messages {
         &self.0.messages
+    }
+
+    pub(crate) fn outbound(&self) -> &dyn Outbound {
+        self.0.outbound.as_ref()
     }
 
     /// The server's origin, and those of its tenants.

@@ -227,6 +227,8 @@ async fn refusals_of_a_slow_provider_are_held_back_alike() {
         description: Description {
             links: Vec::new(),
             silent: false,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 700,
             ..describe("liar")
         },

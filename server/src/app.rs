@@ -113,6 +113,7 @@ pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform
         settings: config.effective_settings(),
         limits: config.limit_policy(),
         messages,
+        outbound: std::sync::Arc::new(gatelodge_core::provider::Nowhere),
         origins: policy.origins().clone(),
         session_memory: SESSION_MEMORY,
         key_policy: config.key_policy(),

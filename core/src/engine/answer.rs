@@ -226,7 +226,9 @@ impl Attempt<'_> {
             turn.effects.clear();
         }
         match turn.step {
-            Step::Proven { .. } | Step::Enrolled {} => self.refuse("proven_by_beginning").await,
+            Step::Proven { .. } | Step::Enrolled {} | Step::Barred { .. } => {
+                self.refuse("proven_by_beginning").await
+            }
             _ => Box::pin(self.follow(turn, oauth_state)).await,
         }
     }
@@ -329,6 +331,7 @@ impl Attempt<'_> {
             }
             Step::Proven { proof } => self.prove(proof, turn.effects).await,
             Step::Enrolled {} => self.enrolled(turn.effects).await,
+            Step::Barred { reason, .. } => self.refuse(&reason).await,
             step => {
                 self.refund().await?;
                 self.next_step(step, turn.state, turn.effects, oauth_state)

@@ -473,7 +473,7 @@ fn shown(configured: &Configured, turn: Turn) -> Option<OpenOffer> {
             })
         }
         Step::Refused { .. } | Step::Invalid { .. } => None,
-        Step::Redirect { .. } | Step::Proven { .. } | Step::Enrolled {} => {
+        Step::Redirect { .. } | Step::Proven { .. } | Step::Enrolled {} | Step::Barred { .. } => {
             tracing::error!(provider = %configured.id, "not a step to begin with: left out");
             None
         }

@@ -62,7 +62,8 @@ pub struct Facts {
     pub origin: Url,
     /// The relying party id of WebAuthn: the origin's host.
     pub rp_id: String,
-    /// Where a third party sends the browser back to.
+    /// Where a third party sends the browser back to: always on the server's own
+    /// origin, so that there is one address to register.
     pub callback: Option<Url>,
     /// The `state` parameter (RFC 6749 section 4.1.1), made by the engine: it
     /// finds the flow again, once.
@@ -202,7 +203,47 @@ pub trait Services: Send + Sync {
 
     /// A request to the outside: no redirects, a limit on time and size, no
     /// private addresses unless the configuration allows them.
+    ///
+    /// # Errors
+    /// As [`Outbound::fetch`].
     async fn fetch(&self, request: HttpRequest) -> Result<HttpResponse>;
+}
+
+/// Requests to the outside, as the server makes them for all providers.
+#[async_trait]
+pub trait Outbound: Send + Sync {
+    /// As [`Services::fetch`].
+    ///
+    /// # Errors
+    /// [`Refused`](crate::ErrorKind::Refused) for what must not be asked,
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) when there is no answer, or
+    /// one that is too large or too slow.
+    async fn fetch(&self, request: HttpRequest) -> Result<HttpResponse>;
+}
+
+/// No way to the outside.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nowhere;
+
+#[async_trait]
+impl Outbound for Nowhere {
+    async fn fetch(&self, _: HttpRequest) -> Result<HttpResponse> {
+        Err(crate::Error::new(
+            crate::ErrorKind::Unsupported,
+            "this server makes no requests to the outside",
+        ))
+    }
+}
+
+/// How far a request may go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// To public addresses, and to those that the configuration allows, by `https`.
+    #[default]
+    Public,
+    /// To this very machine and nowhere else, by `http` too.
+    Loopback,
 }
 
 /// A request to the outside.
@@ -212,11 +253,14 @@ pub struct HttpRequest {
     pub method: String,
     /// Where to: `https`.
     pub url: Url,
+    /// How far it may go.
+    #[serde(default)]
+    pub reach: Reach,
     /// Header fields.
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: State,
-    /// How long to wait at most.
+    /// How long to wait at most; more than 30 seconds are 30.
     pub timeout: Duration,
 }
 

@@ -6,7 +6,7 @@
 //! A new provider therefore gets its page, its JSON API, its enrolment page,
 //! its limits, locks, audit and metrics without a line outside its folder.
 //!
-//! # A provider in six steps
+//! # A provider in seven steps
 //!
 //! 1. Make a crate `providers/<name>` that depends on this crate and, if it
 //!    speaks a protocol, on that protocol's library.
@@ -15,9 +15,12 @@
 //! 3. If people set it up for themselves, implement [`Enrolment`] as well.
 //! 4. If it keeps somebody signed in on a device without asking, implement [`Silent`];
 //!    a token is redeemed without a step, and gets past no second factor.
-//! 5. Write `register(&mut Registry)`, which tells the [`Registry`] how to make
+//! 5. If somebody else says who a person is, implement [`ThirdParty`] and prove
+//!    [external identities](Who::External): the engine links them to users, makes
+//!    accounts for new people, and takes what the configuration says about that.
+//! 6. Write `register(&mut Registry)`, which tells the [`Registry`] how to make
 //!    the provider from its table in the configuration.
-//! 6. Call `provider_suite!` of `gatelodge-provider-suite` in `tests/suite.rs`.
+//! 7. Call `provider_suite!` of `gatelodge-provider-suite` in `tests/suite.rs`.
 //!
 //! Then two lines elsewhere: the dependency in `server/Cargo.toml`, and the call
 //! of `register` in `server/src/plugins.rs`.
@@ -60,12 +63,15 @@
 //! * Every message round-trips through JSON: the same provider may one day run
 //!   in a process of its own.
 
+mod admission;
 mod context;
 mod form;
 mod link;
+mod mark;
 mod registry;
 mod rule;
 mod silent;
+mod third_party;
 mod turn;
 
 use std::time::Duration;
@@ -73,15 +79,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+pub use admission::{Admission, ClaimMap, NewAccounts, Offering};
 pub use context::{
-    Context, Facts, HttpRequest, HttpResponse, Intent, KeptRecord, PastProof, Services, Strength,
-    Subject, TenantFacts,
+    Context, Facts, HttpRequest, HttpResponse, Intent, KeptRecord, Nowhere, Outbound, PastProof,
+    Reach, Services, Strength, Subject, TenantFacts,
 };
 pub use form::{Action, ActionStyle, Choice, Display, Field, FieldKind, Form, Role};
 pub use link::{Delivery, Issued, LinkPurpose, LinkRequest, Links};
+pub use mark::{Mark, Shape};
 pub use registry::{Configured, Factory, ProviderTable, Registry};
 pub use rule::{Requirement, Rule};
 pub use silent::{Device, Kept, Redeemed, Revoked, Silent};
+pub use third_party::{Finding, Rechecked, ThirdParty, Verdict};
 pub use turn::{
     Answer, ChallengeKind, Claim, Effect, Entry, ExternalIdentity, FieldError, Link, Message,
     MessageChannel, NewRecord, Proof, Purpose, RecordOwner, Renewal, State, Step, Turn, Verified,
@@ -147,6 +156,12 @@ pub trait Provider: Send + Sync + 'static {
     fn silent(&self) -> Option<&dyn Silent> {
         None
     }
+
+    /// What it can do beyond proving identities at a third party; `Some` exactly when
+    /// [`Description::third_party`] says so.
+    fn third_party(&self) -> Option<&dyn ThirdParty> {
+        None
+    }
 }
 
 /// Setting a provider up for a user, and taking that back.
@@ -202,6 +217,13 @@ pub struct Description {
     /// provider that does is asked.
     #[serde(default)]
     pub silent: bool,
+    /// Whether somebody else says who a person is: it proves
+    /// [external identities](Who::External), which are linked to users.
+    #[serde(default)]
+    pub third_party: bool,
+    /// The picture on its button.
+    #[serde(default, skip_serializing_if = "Mark::is_empty")]
+    pub mark: Mark,
     /// Refusals, and steps that follow while nobody is proven, are held back until
     /// this many milliseconds passed since the answer came, so that the time of
     /// what is done for a user and not for a decoy tells nothing; at most 10,000.

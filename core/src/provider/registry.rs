@@ -1,7 +1,10 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::{Description, LinkPurpose, Provider, Silent};
-use crate::{Error, Result, model::ProviderId};
+use super::{Description, LinkPurpose, Offering, Provider, Silent, ThirdParty};
+use crate::{
+    Error, Result,
+    model::{NameKey, ProviderId},
+};
 
 /// A provider's table in the configuration, as the server hands it on: all keys
 /// but `kind`, `id` and `enabled`, and texts for what a secret's file held.
@@ -27,6 +30,23 @@ pub struct Configured {
     pub description: Description,
     /// It.
     pub provider: Arc<dyn Provider>,
+    /// For whom it is there.
+    pub offering: Offering,
+}
+
+impl Configured {
+    /// It as a third party, if it is one.
+    pub fn third_party(&self) -> Option<&dyn ThirdParty> {
+        self.provider.third_party()
+    }
+
+    /// Whether it is there for a tenant; where none is known, whether for all.
+    pub fn is_offered(&self, tenant: Option<&NameKey>) -> bool {
+        match tenant {
+            Some(tenant) => self.offering.includes(tenant),
+            None => self.offering.tenants.is_none(),
+        }
+    }
 }
 
 impl Registry {
@@ -50,7 +70,12 @@ impl Registry {
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] for an unknown kind, a taken id, or a table
     /// that the provider does not accept.
-    pub fn configure(&mut self, id: ProviderId, kind: &str, table: ProviderTable) -> Result<()> {
+    pub fn configure(
+        &mut self,
+        id: ProviderId,
+        kind: &str,
+        mut table: ProviderTable,
+    ) -> Result<()> {
         let factory = self.factories.get(kind).ok_or_else(|| {
             let known: Vec<_> = self.kinds().map(|kind| format!("`{kind}`")).collect();
             Error::invalid(
@@ -61,8 +86,15 @@ impl Registry {
                 ),
             )
         })?;
+        let taken = Offering::take(&mut table)?;
         let provider = factory(&id, table)?;
-        self.add(id, provider)
+        match taken.of_third_parties {
+            Some(key) if provider.third_party().is_none() => Err(Error::invalid(
+                key,
+                format!("is about third parties, and `{kind}` is none"),
+            )),
+            _ => self.add_for(id, provider, taken.offering),
+        }
     }
 
     /// Adds a provider that was made elsewhere.
@@ -71,6 +103,19 @@ impl Registry {
     /// [`crate::ErrorKind::Invalid`] for a taken id, or when the provider's
     /// description contradicts it.
     pub fn add(&mut self, id: ProviderId, provider: Arc<dyn Provider>) -> Result<()> {
+        self.add_for(id, provider, Offering::default())
+    }
+
+    /// The same, for those whom `offering` names.
+    ///
+    /// # Errors
+    /// As [`Registry::add`].
+    pub fn add_for(
+        &mut self,
+        id: ProviderId,
+        provider: Arc<dyn Provider>,
+        offering: Offering,
+    ) -> Result<()> {
         if self.provider(&id).is_some() {
             return Err(Error::invalid(
                 "id",
@@ -93,10 +138,17 @@ impl Registry {
                 "the provider `{id}` says one thing about devices and does another"
             )));
         }
+        if description.third_party != provider.third_party().is_some() {
+            return Err(Error::internal(format!(
+                "the provider `{id}` says one thing about third parties and does another"
+            )));
+        }
+        description.mark.check()?;
         self.configured.push(Configured {
             id,
             description,
             provider,
+            offering,
         });
         Ok(())
     }

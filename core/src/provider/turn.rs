@@ -110,6 +110,14 @@ pub enum Step {
     },
     /// It is set up; only enrolment ends like this.
     Enrolled {},
+    /// The third party says who it is, and that they may not come in. Whoever is
+    /// linked to that identity is let in no more by it, and what it let in ends.
+    Barred {
+        /// Who it is.
+        identity: ExternalIdentity,
+        /// A stable short word for the audit log, as for a refusal.
+        reason: String,
+    },
     /// The answer could never be right; nothing was tried.
     Invalid {
         /// What was wrong, for each field.
@@ -275,6 +283,10 @@ pub struct Proof {
     /// the provider's own and the user's.
     #[serde(default)]
     pub credential: Option<RecordId>,
+    /// What is kept with the link to an external identity until the next proof, such
+    /// as a refresh token: at most 16 KiB, sealed at rest.
+    #[serde(default)]
+    pub keep: State,
 }
 
 /// That a credential which is right has to be changed.
@@ -322,6 +334,7 @@ impl Proof {
             mailbox: None,
             return_to: None,
             credential: None,
+            keep: State::default(),
         }
     }
 }
@@ -348,17 +361,28 @@ pub enum Who {
     },
 }
 
-/// An identity at a third party. Its key is connection, issuer and subject.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An identity at a third party. Its key is connection, issuer and subject, within a
+/// tenant; nothing else of it ever finds a user.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExternalIdentity {
     /// The connection it came by.
     pub connection: ConnectionId,
-    /// Who vouches.
+    /// Who vouches: 1 to 2,048 bytes.
     pub issuer: String,
-    /// Who it is there.
+    /// Who it is there, for ever and for nobody else: 1 to 255 bytes.
     pub subject: String,
-    /// What else was said.
+    /// What else was said, by the names of OpenID Connect Core 1.0 section 5.1 where
+    /// those fit (`preferred_username`, `name`, `email`), or the third party's own.
     pub claims: BTreeMap<String, Claim>,
+}
+
+impl fmt::Debug for ExternalIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExternalIdentity")
+            .field("connection", &self.connection)
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Something a third party said.

@@ -26,6 +26,13 @@ fn rp_id(origin: &Url) -> String {
     origin.host_str().unwrap_or("localhost").to_owned()
 }
 
+/// Where third parties send browsers back to: on the server's own origin, whichever
+/// tenant it is about, so that each connection has one address to register.
+pub(crate) fn callback_address(platform: &Platform, provider: &ProviderId) -> Option<Url> {
+    let path = format!("callback/{provider}");
+    platform.origins().server().join(&path).ok()
+}
+
 /// One call of a provider: what it is told and may ask.
 pub(crate) struct ProviderCall<'a> {
     platform: &'a Platform,
@@ -110,8 +117,7 @@ impl<'a> ProviderCall<'a> {
 
     /// With a callback, and the `state` parameter that finds the flow again.
     pub(crate) fn with_callback(mut self, oauth_state: &str) -> Self {
-        let path = format!("callback/{}", self.facts.provider);
-        self.facts.callback = self.facts.origin.join(&path).ok();
+        self.facts.callback = callback_address(self.platform, &self.facts.provider);
         self.facts.oauth_state = Some(oauth_state.to_owned());
         self
     }
@@ -189,11 +195,8 @@ impl Services for ProviderCall<'_> {
         }
     }
 
-    async fn fetch(&self, _request: HttpRequest) -> Result<HttpResponse> {
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "this server makes no requests to the outside",
-        ))
+    async fn fetch(&self, request: HttpRequest) -> Result<HttpResponse> {
+        self.platform.outbound().fetch(request).await
     }
 }
 

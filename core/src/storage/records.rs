@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Result,
-    model::{ProviderId, RecordId, UserId},
+    model::{ProviderId, RecordId, TenantId, UserId},
     secret::{TokenHash, base64_bytes},
 };
 
@@ -55,7 +55,7 @@ impl fmt::Debug for Record {
     }
 }
 
-/// What providers keep in one tenant. All methods are *tenant*; a record of
+/// What providers keep. Methods are *tenant* unless they say otherwise; a record of
 /// another provider is not there.
 #[async_trait]
 pub trait RecordRepository: Send {
@@ -67,6 +67,14 @@ pub trait RecordRepository: Send {
 
     /// The record with this key, expired ones too.
     async fn by_key(&mut self, provider: &ProviderId, key: &TokenHash) -> Result<Option<Record>>;
+
+    /// *Platform.* The users who have a record with this key, in whatever tenant,
+    /// sorted by tenant, at most 100. Expired ones count, records of nobody do not.
+    async fn owners(
+        &mut self,
+        provider: &ProviderId,
+        key: &TokenHash,
+    ) -> Result<Vec<(TenantId, UserId)>>;
 
     /// A user's records, expired ones too, sorted by id, at most 1,000.
     async fn by_user(&mut self, provider: &ProviderId, user: UserId) -> Result<Vec<Record>>;

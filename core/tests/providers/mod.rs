@@ -40,6 +40,8 @@ pub(crate) fn describe(kind: &str) -> Description {
         inline: true,
         links: Vec::new(),
         silent: false,
+        third_party: false,
+        mark: gatelodge_core::provider::Mark::default(),
         refusal_floor_ms: 0,
     }
 }

@@ -300,6 +300,7 @@ fn parts(
         settings: plan.settings.clone(),
         limits: plan.limits,
         messages: plan.messages.clone(),
+        outbound: std::sync::Arc::new(gatelodge_core::provider::Nowhere),
         origins: gatelodge_core::Origins::new("https://id.example.com/".parse().unwrap()),
         session_memory: 1_000,
         key_policy: gatelodge_core::tokens::KeyPolicy::default(),

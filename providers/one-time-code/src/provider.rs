@@ -108,6 +108,8 @@ impl Provider for OneTimeCodeProvider {
             second_factor: true,
             backup: false,
             silent: false,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             enrolment: true,
             finds_tenant: false,
             inline: true,

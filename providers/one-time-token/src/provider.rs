@@ -97,6 +97,8 @@ impl Provider for OneTimeTokenProvider {
             links: LinkPurpose::ALL.to_vec(),
             // A mail is written for a user and not for a decoy.
             silent: false,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 300,
         }
     }

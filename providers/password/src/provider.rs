@@ -252,6 +252,8 @@ impl Provider for PasswordProvider {
             // There are no outside calls, and the work is the same for everybody.
             links: Vec::new(),
             silent: false,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 0,
         }
     }

@@ -62,6 +62,8 @@ impl Provider for RememberDeviceProvider {
             inline: false,
             links: Vec::new(),
             silent: true,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 0,
         }
     }

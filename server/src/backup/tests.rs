@@ -121,6 +121,7 @@ async fn node(storage: &MemoryStorage, clock: &Arc<ManualClock>) -> Platform {
         settings: EffectiveSettings::default(),
         limits: LimitPolicy::default(),
         messages: Messages::none(),
+        outbound: std::sync::Arc::new(gatelodge_core::provider::Nowhere),
         origins: gatelodge_core::Origins::new("http://localhost".parse().unwrap()),
         session_memory: 10,
         key_policy: gatelodge_core::tokens::KeyPolicy::default(),

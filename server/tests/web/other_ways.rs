@@ -41,6 +41,8 @@ impl Provider for Shows {
             inline: self.inline,
             links: Vec::new(),
             silent: false,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 0,
         }
     }

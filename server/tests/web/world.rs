@@ -114,6 +114,7 @@ impl World {
             settings: config.effective_settings(),
             limits: config.limit_policy(),
             messages: Messages::written_by(post.clone()).sent_by(post.clone()),
+            outbound: std::sync::Arc::new(gatelodge_core::provider::Nowhere),
             origins: policy.origins().clone(),
             session_memory: 1_000,
             key_policy: gatelodge_core::tokens::KeyPolicy::default(),

@@ -28,7 +28,7 @@ const LOOK_TIME: Duration = Duration::from_secs(10);
 /// Who changes the schema holds this: "GtLd" and a number of ours.
 const MIGRATION_LOCK: i64 = 0x4774_4c64_0000_0001;
 
-pub(crate) static MIGRATIONS: [Migration; 3] = [
+pub(crate) static MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "first",
@@ -43,6 +43,11 @@ pub(crate) static MIGRATIONS: [Migration; 3] = [
         version: 3,
         name: "applications",
         sql: include_str!("../migrations/0003_applications.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "identities",
+        sql: include_str!("../migrations/0004_identities.sql"),
     },
 ];
 

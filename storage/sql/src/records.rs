@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use gatelodge_core::{
     Error, Result,
-    model::{ProviderId, RecordId, UserId},
+    model::{ProviderId, RecordId, TenantId, UserId},
     secret::TokenHash,
     storage::{Record, RecordRepository},
 };
@@ -13,10 +13,13 @@ use crate::{
     statement::Table,
     stored::{Stored, all, one},
     unit_of_work::missing,
+    users::read_address,
 };
 
 /// At most this many records of a user are answered.
 const MAX_RECORDS: i64 = 1_000;
+/// At most this many users with one key are answered.
+const MAX_OWNERS: i64 = 100;
 
 pub(crate) const RECORDS: Table = Table {
     name: "records",
@@ -110,6 +113,23 @@ impl<C: Connection> RecordRepository for SqlUnit<C> {
             .bind(*key);
         let row = self.fetch(statement).await?;
         self.done(one(row.as_ref(), read)?)
+    }
+
+    async fn owners(
+        &mut self,
+        provider: &ProviderId,
+        key: &TokenHash,
+    ) -> Result<Vec<(TenantId, UserId)>> {
+        self.platform_read("records.owners")?;
+        let statement = "SELECT tenant, \"user\" FROM records \
+                         WHERE provider = $1 AND key = $2 AND \"user\" IS NOT NULL \
+                         ORDER BY tenant LIMIT $3";
+        let statement = Statement::new(statement)
+            .bind(provider.as_str())
+            .bind(*key)
+            .bind(MAX_OWNERS);
+        let rows = self.fetch_all(statement).await?;
+        self.done(all(&rows, |row| read_address(row, "records"))?)
     }
 
     async fn by_user(&mut self, provider: &ProviderId, user: UserId) -> Result<Vec<Record>> {

@@ -75,7 +75,7 @@ pub(crate) fn read(row: &impl Columns) -> Result<User> {
     })
 }
 
-fn read_address(row: &impl Columns, table: &'static str) -> Result<(TenantId, UserId)> {
+pub(crate) fn read_address(row: &impl Columns, table: &'static str) -> Result<(TenantId, UserId)> {
     let row = Stored::new(row, table);
     let tenant = TenantId::from_uuid(row.uuid("tenant")?);
     Ok((tenant, UserId::from_uuid(row.uuid("user")?)))

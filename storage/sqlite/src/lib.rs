@@ -48,7 +48,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Marks our files in their header: "GtLd".
 const APPLICATION_ID: i32 = 0x4774_4c64;
 
-static MIGRATIONS: [Migration; 3] = [
+static MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "first",
@@ -63,6 +63,11 @@ static MIGRATIONS: [Migration; 3] = [
         version: 3,
         name: "applications",
         sql: include_str!("../migrations/0003_applications.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "identities",
+        sql: include_str!("../migrations/0004_identities.sql"),
     },
 ];
 

@@ -126,6 +126,7 @@ impl Town {
             settings: config.effective_settings(),
             limits: config.limit_policy(),
             messages: messages(&self.loaded, &policy, &PageOptions::default()).unwrap(),
+            outbound: std::sync::Arc::new(gatelodge_core::provider::Nowhere),
             origins: policy.origins().clone(),
             key_policy: gatelodge_core::tokens::KeyPolicy::default(),
             session_memory: 10,

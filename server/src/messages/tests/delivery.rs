@@ -73,6 +73,8 @@ impl Provider for Mailer {
             inline: true,
             links: Vec::new(),
             silent: false,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 0,
         }
     }
@@ -140,6 +142,7 @@ impl Place {
             settings: EffectiveSettings::default(),
             limits: LimitPolicy::default(),
             messages,
+            outbound: std::sync::Arc::new(gatelodge_core::provider::Nowhere),
             origins: gatelodge_core::Origins::new(ORIGIN.parse().unwrap()),
             session_memory: 10,
             key_policy: gatelodge_core::tokens::KeyPolicy::default(),

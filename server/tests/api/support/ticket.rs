@@ -28,6 +28,8 @@ impl Provider for Ticket {
             inline: true,
             links: Vec::new(),
             silent: false,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 0,
         }
     }

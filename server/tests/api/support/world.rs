@@ -303,6 +303,7 @@ async fn open(
         settings: plan.config.effective_settings(),
         limits: plan.config.limit_policy(),
         messages,
+        outbound: std::sync::Arc::new(gatelodge_core::provider::Nowhere),
         origins: origins.clone(),
         session_memory: 1_000,
         key_policy: plan.config.key_policy(),

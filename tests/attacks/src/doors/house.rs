@@ -134,6 +134,7 @@ async fn build() -> Result<(Router, String)> {
         settings: config.effective_settings(),
         limits: config.limit_policy(),
         messages: Messages::none(),
+        outbound: std::sync::Arc::new(gatelodge_core::provider::Nowhere),
         origins: policy.origins().clone(),
         session_memory: 1_000,
         key_policy: gatelodge_core::tokens::KeyPolicy::default(),
@@ -211,6 +212,8 @@ impl Provider for Ticket {
             inline: true,
             links: Vec::new(),
             silent: false,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 0,
         }
     }

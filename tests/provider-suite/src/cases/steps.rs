@@ -3,8 +3,8 @@ use std::collections::BTreeSet;
 use gatelodge_core::{
     environment::later,
     provider::{
-        Action, Display, Effect, Field, FieldError, FieldKind, Form, Message, NewRecord, Proof,
-        Role, Step,
+        Action, Display, Effect, ExternalIdentity, Field, FieldError, FieldKind, Form, Message,
+        NewRecord, Proof, Role, Step,
     },
 };
 
@@ -73,6 +73,17 @@ pub(crate) async fn steps_are_well_formed(stage: &Stage) {
                 "only setting it up ends with `Enrolled`"
             ),
             Step::Invalid { errors } => check_errors(errors, &exchange),
+            Step::Barred { identity, reason } => {
+                assert!(
+                    exchange.how != How::Enrol,
+                    "nobody is barred from setting it up"
+                );
+                check_identity(identity);
+                assert!(
+                    is_word(reason, "_"),
+                    "the reason is a short word, not `{reason}`"
+                );
+            }
             Step::Refused { reason } => assert!(
                 is_word(reason, "_"),
                 "the reason of a refusal is a short word, not `{reason}`"
@@ -227,6 +238,13 @@ fn check_proof(proof: &Proof, exchange: &Exchange) {
     if let Some(scope) = &proof.scope {
         assert!(is_text(scope, 600), "a scope is a short text");
     }
+}
+
+fn check_identity(identity: &ExternalIdentity) {
+    assert!(
+        (1..=2_048).contains(&identity.issuer.len()) && (1..=255).contains(&identity.subject.len()),
+        "an identity has an issuer of 1 to 2,048 bytes and a subject of 1 to 255"
+    );
 }
 
 fn check_errors(errors: &[FieldError], exchange: &Exchange) {

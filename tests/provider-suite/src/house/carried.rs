@@ -11,11 +11,12 @@ use gatelodge_core::{
     Error, Result,
     model::{FactorClass, RecordId},
     provider::{
-        Answer, Context, Credential, Description, Effect, Enrolment, Entry, Field, FieldKind, Form,
-        HttpRequest, HttpResponse, Intent, Issued, KeptRecord, LinkRequest, Links, NewRecord,
-        Proof, Provider, Role, Rule, Services, State, Step, Turn,
+        Answer, Context, Credential, Description, Effect, Enrolment, Entry, Field, FieldKind,
+        Finding, Form, HttpRequest, HttpResponse, Intent, Issued, KeptRecord, LinkRequest, Links,
+        NewRecord, Proof, Provider, Rechecked, Role, Rule, Services, State, Step, ThirdParty, Turn,
     },
 };
+use url::Url;
 
 use crate::{Fixture, carry::carry};
 
@@ -85,6 +86,51 @@ impl Provider for Carried {
 
     fn links(&self) -> Option<&dyn Links> {
         self.provider.links().map(|_| self as &dyn Links)
+    }
+
+    fn third_party(&self) -> Option<&dyn ThirdParty> {
+        self.provider.third_party().map(|_| self as &dyn ThirdParty)
+    }
+}
+
+#[async_trait]
+impl ThirdParty for Carried {
+    async fn refresh(&self, context: &Context<'_>) -> Result<()> {
+        let facts = carry(context.facts);
+        let services = Asked(context.services, self.fixture.as_ref());
+        let context = Context {
+            facts: &facts,
+            services: &services,
+        };
+        self.third()?.refresh(&context).await
+    }
+
+    async fn recheck(&self, context: &Context<'_>, kept: &State) -> Result<Rechecked> {
+        let facts = carry(context.facts);
+        let services = Asked(context.services, self.fixture.as_ref());
+        let context = Context {
+            facts: &facts,
+            services: &services,
+        };
+        Ok(carry(&self.third()?.recheck(&context, &carry(kept)).await?))
+    }
+
+    async fn sign_out(&self, context: &Context<'_>, back: &Url) -> Option<Url> {
+        self.third().ok()?.sign_out(context, back).await
+    }
+
+    async fn diagnose(&self, context: &Context<'_>) -> Vec<Finding> {
+        match self.third() {
+            Ok(third) => carry(&third.diagnose(context).await),
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+impl Carried {
+    fn third(&self) -> Result<&dyn ThirdParty> {
+        let third = self.provider.third_party();
+        third.ok_or_else(|| Error::internal("nobody else is asked here"))
     }
 }
 
@@ -174,6 +220,8 @@ impl Provider for First {
             inline: true,
             links: Vec::new(),
             silent: false,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 0,
         }
     }

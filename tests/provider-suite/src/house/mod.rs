@@ -83,6 +83,7 @@ impl House {
             messages: Messages::written_by(post.clone())
                 .sent_by(post.clone())
                 .sent_by(Arc::new(Telephones(post.clone()))),
+            outbound: std::sync::Arc::new(gatelodge_core::provider::Nowhere),
             origins: gatelodge_core::Origins::new(
                 "https://gatelodge.example".parse().expect("an address"),
             ),

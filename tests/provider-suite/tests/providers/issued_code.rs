@@ -87,6 +87,8 @@ impl Provider for IssuedCode {
             inline: false,
             links: vec![LinkPurpose::Invite],
             silent: false,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 0,
         }
     }

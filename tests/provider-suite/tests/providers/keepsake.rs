@@ -156,6 +156,8 @@ impl Provider for Keepsake {
             inline: false,
             links: Vec::new(),
             silent: true,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 0,
         }
     }

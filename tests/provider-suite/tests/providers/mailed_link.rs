@@ -143,6 +143,8 @@ impl Provider for MailedLink {
             inline: false,
             links: vec![LinkPurpose::SignIn],
             silent: false,
+            third_party: false,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 0,
         }
     }

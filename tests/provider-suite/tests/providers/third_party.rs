@@ -8,8 +8,9 @@ use gatelodge_core::{
     Error, Result,
     model::{FactorClass, MustChange},
     provider::{
-        Answer, Context, Description, Entry, ExternalIdentity, HttpRequest, HttpResponse, Proof,
-        Provider, ProviderTable, Registry, Renewal, State, Step, Turn, Who,
+        Answer, Context, Description, Entry, ExternalIdentity, Finding, HttpRequest, HttpResponse,
+        Proof, Provider, ProviderTable, Reach, Rechecked, Registry, Renewal, State, Step, Turn,
+        Who,
     },
     secret::Secret,
 };
@@ -100,6 +101,8 @@ impl Provider for ThirdParty {
             inline: self.flaw == "redirects_inline",
             links: Vec::new(),
             silent: false,
+            third_party: true,
+            mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 500,
         }
     }
@@ -148,6 +151,7 @@ impl Provider for ThirdParty {
                 url: "https://party.example/token".parse().unwrap(),
                 headers: BTreeMap::new(),
                 body: State(code.expose().into()),
+                reach: Reach::Public,
                 timeout: Duration::from_secs(5),
             })
             .await?;
@@ -185,5 +189,28 @@ impl Provider for ThirdParty {
             renew,
             ..Proof::of(who)
         }))
+    }
+
+    fn third_party(&self) -> Option<&dyn gatelodge_core::provider::ThirdParty> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl gatelodge_core::provider::ThirdParty for ThirdParty {
+    async fn refresh(&self, _: &Context<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn recheck(&self, _: &Context<'_>, _: &State) -> Result<Rechecked> {
+        Ok(Rechecked::Unknown {})
+    }
+
+    async fn sign_out(&self, _: &Context<'_>, _: &Url) -> Option<Url> {
+        None
+    }
+
+    async fn diagnose(&self, _: &Context<'_>) -> Vec<Finding> {
+        Vec::new()
     }
 }

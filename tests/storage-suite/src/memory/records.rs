@@ -57,6 +57,27 @@ impl RecordRepository for MemoryUnit {
         .await
     }
 
+    async fn owners(
+        &mut self,
+        provider: &ProviderId,
+        key: &TokenHash,
+    ) -> Result<Vec<(TenantId, UserId)>> {
+        self.read(|state, view| {
+            view.platform()?;
+            let records = state.records.iter().filter(|(_, record)| {
+                record.key == Some(*key)
+                    && (record.provider == *provider || view.has(Flaw::IgnoresFilters))
+            });
+            let owned = records.filter_map(|((tenant, _), record)| Some((*tenant, record.user?)));
+            let mut owners: Vec<_> = owned.take(view.limit(100)).collect();
+            if view.has(Flaw::ListsBackwards) {
+                owners.reverse();
+            }
+            Ok(owners)
+        })
+        .await
+    }
+
     async fn by_user(&mut self, provider: &ProviderId, user: UserId) -> Result<Vec<Record>> {
         self.read(|state, view| {
             let own = view.tenant()?;

@@ -1,0 +1,4 @@
+-- The platform finds whose a record is by its key: who comes by a third party says
+-- only there who they are, and perhaps in no tenant yet.
+CREATE INDEX records_by_owner ON records (provider, key, tenant)
+    WHERE key IS NOT NULL AND user IS NOT NULL;
