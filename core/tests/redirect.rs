@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use gatelodge_core::{
     ErrorKind,
-    engine::{Progress, StartFlow, StepBody, Transport},
+    engine::{Arrival, Progress, StartFlow, StepBody, Transport},
     provider::{Proof, Turn},
     secret::Secret,
 };
 
 use crate::{
     providers::{Away, Liar, form},
-    support::{Browser, MILLISECOND, World, kind, minutes, refused},
+    support::{Browser, MILLISECOND, World, kind, minutes, provider, refused},
 };
 
 async fn world() -> (World, Arc<Away>) {
@@ -57,8 +57,10 @@ async fn who_comes_back_with_the_right_state_is_signed_in_once() {
     let state = leave(&world, &mut browser, "away").await;
     let sign_in = world.platform.sign_in();
     let secret = Secret::new(state.as_str());
-    let found = sign_in.callback_flow(&secret).await;
-    assert_eq!(found.unwrap(), browser.handle.id);
+    let brought = [("state".to_owned(), secret)].into();
+    let arrival = sign_in.arrive(&provider("away"), &brought, false).await;
+    let flow = browser.handle.id.clone();
+    assert_eq!(arrival.unwrap(), Arrival::Here { flow });
 
     let parameters = [("state", state.as_str()), ("code", "ada's code")];
     browser
@@ -68,8 +70,8 @@ async fn who_comes_back_with_the_right_state_is_signed_in_once() {
     assert!(world.knows(&browser).await);
     let again = browser.come_back(&world, "away", &parameters).await;
     assert_eq!(kind(again), ErrorKind::NotFound);
-    let found = sign_in.callback_flow(&secret).await;
-    assert_eq!(kind(found), ErrorKind::NotFound);
+    let arrival = sign_in.arrive(&provider("away"), &brought, false).await;
+    assert_eq!(kind(arrival), ErrorKind::NotFound);
 }
 
 #[tokio::test]
@@ -252,12 +254,12 @@ async fn s13_a_name_from_before_a_refusal_is_nobody_afterwards() {
 }
 
 #[tokio::test]
-async fn a_client_without_cookies_is_not_sent_away() {
+async fn a_client_without_cookies_or_a_return_address_is_not_sent_away() {
     let (world, _) = world().await;
     let start = StartFlow::sign_in(Transport::Token);
     let mut client = Browser::start(&world, start).await.unwrap();
     let left = client.go(&world, "away").await;
-    assert_eq!(kind(left), ErrorKind::Unsupported);
+    assert_eq!(kind(left), ErrorKind::Invalid);
     client.word(&world, "ada", "ada's word").await.unwrap();
     assert!(client.token().is_some());
 }

@@ -8,10 +8,13 @@ use super::{
     device,
     duty::Duty,
     flow::{self, FlowProof, FlowTenant, Phase},
+    identity::Comer,
     outstanding::{Next, changeable, outstanding},
+    paths::local_path,
     sign_up::name_taken,
-    start::{ensure_open, ensure_registration, local_path, way_back},
+    start::{ensure_open, way_back},
     view::view,
+    write::{Proven, Tried, Write, Written},
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -19,52 +22,10 @@ use crate::{
     messages,
     model::{EndReason, Factor, SessionEnd, Tenant, TenantId, User, UserId},
     platform::{AuditEventExt, obstacle_below},
-    provider::{Credential, Effect, Proof, Purpose, Renewal, Who},
+    provider::{Effect, Proof, Purpose, Who},
     service::{NewSession, apply_effects, is_lost_effect, start_session},
     storage::{Change, Changed, Scope, UnitOfWork},
 };
-
-/// What is to be written for a proof or a set-up.
-pub(super) enum Write {
-    /// Somebody proved who they are.
-    Proof(Box<Proven>),
-    /// A credential was set up.
-    SetUp,
-    /// An account was made, and a credential set up with it.
-    NewAccount(Box<User>, Factor),
-    /// What has to be set up or changed was put off.
-    PutOff,
-    /// A credential was removed.
-    Removed(Box<Credential>),
-}
-
-/// A proof of one user.
-pub(super) struct Proven {
-    pub(super) factor: Factor,
-    /// The credential epoch that it was given under.
-    pub(super) epoch: i64,
-    pub(super) scope: Option<String>,
-    pub(super) purpose: Purpose,
-    pub(super) renew: Option<Renewal>,
-    pub(super) mailbox: Option<String>,
-    pub(super) return_to: Option<String>,
-}
-
-impl Proven {
-    fn under(self, epoch: i64) -> Write {
-        Write::Proof(Box::new(Self { epoch, ..self }))
-    }
-}
-
-impl Write {
-    /// The credential epoch that it relies on.
-    fn epoch(&self) -> Option<i64> {
-        match self {
-            Self::Proof(proven) => Some(proven.epoch),
-            Self::SetUp | Self::NewAccount(..) | Self::PutOff | Self::Removed(_) => None,
-        }
-    }
-}
 
 impl Attempt<'_> {
     /// A provider says who it is.
@@ -80,8 +41,14 @@ impl Attempt<'_> {
             renew: proof.renew,
             mailbox: proof.mailbox,
             return_to: proof.return_to,
+            comer: None,
         };
         match proof.who {
+            Who::Subject { .. } | Who::Candidates { .. }
+                if self.configured.description.third_party =>
+            {
+                self.refuse("not_an_identity").await
+            }
             Who::Subject { user } => match &self.claimed {
                 Claimed::User(found) if found.1.id == user => {
                     let place = (found.0.id, user);
@@ -110,7 +77,14 @@ impl Attempt<'_> {
                     }
                 }
             }
-            Who::External { .. } => self.refuse("not_linked").await,
+            Who::External { identity } => {
+                let comer = Comer {
+                    identity,
+                    keep: proof.keep,
+                    links: false,
+                };
+                Box::pin(self.identified(comer, proven, effects)).await
+            }
         }
     }
 
@@ -244,10 +218,9 @@ impl Attempt<'_> {
         let Some(tenant) = unit.tenants().hold(tenant_id).await? else {
             return Ok(Written::Refuse("tenant_gone"));
         };
-        if let Write::NewAccount(user, _) = &write {
-            let settings = self.platform.effective_settings(unit, tenant_id).await?;
-            ensure_registration(&settings)?;
-            match unit.users().create(user).await {
+        if let Write::NewAccount(new) = &write {
+            self.ensure_may_join(unit, &tenant, new).await?;
+            match unit.users().create(&new.user).await {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     return Ok(Written::NameTaken);
                 }
@@ -292,6 +265,9 @@ impl Attempt<'_> {
             && let Some(refusal) = self.own_mailbox(unit, tenant_id, &mut user, proven).await?
         {
             return Ok(Written::Refuse(refusal));
+        }
+        if let Some(obstacle) = self.keep_identity(unit, tenant_id, &user, &write).await? {
+            return Ok(obstacle);
         }
         let ended = match &write {
             Write::Proof(proven) if !self.goes_on(proven) => Some(proven.purpose),
@@ -386,11 +362,25 @@ impl Attempt<'_> {
                 }
                 event("session.prove").changing("provider", None, provider)
             }
-            Write::NewAccount(_, factor) => {
-                flow.proofs.push(FlowProof { factor, first });
+            Write::NewAccount(new) => {
+                let by = match &new.comer {
+                    None => "registration".to_owned(),
+                    Some(comer) => comer.identity.connection.to_string(),
+                };
+                flow.comer = None;
+                flow.newcomer = None;
+                flow.proofs.push(FlowProof {
+                    factor: new.factor,
+                    first,
+                });
                 event("user.create")
                     .changing("user_name", None, Some(user.user_name.to_string()))
-                    .changing("by", None, Some("registration".to_owned()))
+                    .changing("by", None, Some(by))
+            }
+            // The link itself has its own event.
+            Write::Linked(_) => {
+                flow.has_linked = true;
+                event("session.prove").changing("provider", None, provider)
             }
             Write::PutOff => {
                 let what = match flow.phase {
@@ -416,9 +406,15 @@ impl Attempt<'_> {
             }
             Write::Removed(credential) => {
                 flow.removed = true;
-                let event = event(action::USER_REMOVE_FACTOR)
-                    .changing("provider", provider, None)
-                    .changing("label", Some(credential.label), None);
+                let action = match self.configured.description.third_party {
+                    true => "user.unlink_identity",
+                    false => action::USER_REMOVE_FACTOR,
+                };
+                let event = event(action).changing("provider", provider, None).changing(
+                    "label",
+                    Some(credential.label),
+                    None,
+                );
                 user = match self.credentials_changed(unit, tenant.id, user).await? {
                     Some(user) => user,
                     None => return Ok(None),
@@ -493,6 +489,9 @@ impl Attempt<'_> {
         user: User,
     ) -> Result<Written> {
         let platform = self.platform;
+        if let Some(obstacle) = self.link_comer(unit, tenant.id, &user).await? {
+            return Ok(obstacle);
+        }
         let flow = &mut self.found.flow;
         if let Some(old) = flow.session {
             let end = SessionEnd {
@@ -543,31 +542,6 @@ impl Attempt<'_> {
             kept: None,
         })))
     }
-}
-
-/// What became of writing it.
-pub(super) enum Tried<A> {
-    Done(Box<Progress>),
-    /// What it relied on has changed meanwhile; nothing was stored.
-    Lost(Box<A>),
-    /// It is refused, for this reason; nothing was stored.
-    Refused(Box<A>, &'static str),
-}
-
-impl<A> Tried<A> {
-    fn done(progress: Progress) -> Self {
-        Self::Done(Box::new(progress))
-    }
-}
-
-pub(super) enum Written {
-    Next(Option<crate::secret::Token>),
-    Complete(Box<Completed>),
-    Ended(Purpose),
-    Refuse(&'static str),
-    /// What the provider's effects refer to has changed since it looked.
-    Lost,
-    NameTaken,
 }
 
 async fn hold_user(unit: &mut dyn UnitOfWork, id: UserId) -> Result<Option<User>> {

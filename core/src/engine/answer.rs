@@ -5,9 +5,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Claimed, Progress, Reply, ReplyAnswer, SignIn, anonymous, device,
+    Claimed, Progress, Reply, ReplyAnswer, SignIn, anonymous,
+    check::{check, error, plain_reason},
+    device,
     duty::SECOND_FACTOR,
     flow::{self, FlowHandle, Found, OpenOffer, Phase},
+    identity::Notice,
     start::{self, ensure_open},
     view::{TENANT, shown_form, shown_provider, view},
 };
@@ -17,13 +20,11 @@ use crate::{
     limits::Lanes,
     model::{ClientFacts, Tenant, TenantId, User},
     platform::{AuditEventExt, sign_in_obstacle},
-    provider::{Answer, Configured, Field, FieldError, FieldKind, Form, Role, State, Step, Turn},
+    provider::{Answer, Configured, Field, FieldError, FieldKind, Role, State, Step, Turn},
     secret::{Secret, Token},
     service::{ProviderCall, apply_effects, is_lost_effect},
     storage::{Change, Scope, UnitOfWork},
 };
-
-const MAX_VALUE: usize = 64 * 1024;
 
 /// One step being answered.
 pub(crate) struct Attempt<'a> {
@@ -74,8 +75,10 @@ impl SignIn<'_> {
         ensure_open(self.0, &mut found, client).await?;
         found.flow.stay |= reply.stay;
         device::learn_key(self.0, reply.device.as_ref()).await;
-        if found.flow.phase == Phase::Tenant {
-            return self.choose_tenant(found, reply, client).await;
+        match found.flow.phase {
+            Phase::Tenant => return self.choose_tenant(found, reply, client).await,
+            Phase::Newcomer => return Box::pin(self.decide(found, reply, client)).await,
+            _ => {}
         }
         let offer = chosen_offer(&found, &reply)?;
         let configured = found
@@ -84,19 +87,7 @@ impl SignIn<'_> {
             .get(offer)
             .and_then(|offer| self.0.providers().provider(&offer.provider))
             .ok_or_else(|| Error::not_found("provider in this step"))?;
-        let attempt = Attempt {
-            platform: self.0,
-            found,
-            offer,
-            configured,
-            client,
-            device: reply.device,
-            claimed: Claimed::Nobody { tenant: None },
-            lanes: None,
-            again: None,
-            told: false,
-            changes: Vec::new(),
-        };
+        let attempt = Attempt::new(self.0, (found, offer), configured, client, reply.device);
         attempt.take(reply.answer).await
     }
 }
@@ -136,6 +127,31 @@ fn chosen_offer(found: &Found, reply: &Reply) -> Result<usize> {
         (Some(position), None) => Ok(position),
         (Some(position), Some(active)) if position == active => Ok(position),
         _ => Err(Error::not_found("provider in this step")),
+    }
+}
+
+impl<'a> Attempt<'a> {
+    /// An answer to an offer of a flow, about nobody yet.
+    pub(super) fn new(
+        platform: &'a Platform,
+        (found, offer): (Found, usize),
+        configured: &'a Configured,
+        client: &'a ClientFacts,
+        device: Option<Secret>,
+    ) -> Self {
+        Self {
+            platform,
+            found,
+            offer,
+            configured,
+            client,
+            device,
+            claimed: Claimed::Nobody { tenant: None },
+            lanes: None,
+            again: None,
+            told: false,
+            changes: Vec::new(),
+        }
     }
 }
 
@@ -184,6 +200,9 @@ impl Attempt<'_> {
                 self.ask(Answer::Action { action }).await
             }
             (Some(Step::Prompt { .. }), ReplyAnswer::Fields(values)) => self.fields(values).await,
+            (Some(Step::Redirect { .. }), ReplyAnswer::Fields(values)) => {
+                self.return_code(values).await
+            }
             _ => Ok(self.invalid(vec![error(
                 "answer",
                 "unexpected",
@@ -244,7 +263,8 @@ impl Attempt<'_> {
     pub(crate) async fn ask(mut self, answer: Answer) -> Result<Progress> {
         let begun = self.platform.now();
         let counts = matches!(answer, Answer::Fields { .. } | Answer::Browser { .. })
-            && (!start::sets_up(self.found.flow.phase) || self.asks_for_what_is_known());
+            && (!start::sets_up(self.found.flow.phase, self.configured)
+                || self.asks_for_what_is_known());
         if counts {
             self.reserve().await?;
         }
@@ -326,12 +346,12 @@ impl Attempt<'_> {
                 Ok(self.invalid(errors))
             }
             Step::Refused { reason } => self.refuse(&reason).await,
-            Step::Proven { .. } if start::sets_up(self.found.flow.phase) => {
+            Step::Proven { .. } if start::sets_up(self.found.flow.phase, self.configured) => {
                 self.refuse("nothing_to_prove").await
             }
             Step::Proven { proof } => self.prove(proof, turn.effects).await,
             Step::Enrolled {} => self.enrolled(turn.effects).await,
-            Step::Barred { reason, .. } => self.refuse(&reason).await,
+            Step::Barred { identity, reason } => self.barred(&identity, &reason).await,
             step => {
                 self.refund().await?;
                 self.next_step(step, turn.state, turn.effects, oauth_state)
@@ -436,7 +456,16 @@ impl Attempt<'_> {
     }
 
     /// The answer was wrong. The reason goes to the audit log only.
-    pub(crate) async fn refuse(mut self, reason: &str) -> Result<Progress> {
+    pub(crate) async fn refuse(self, reason: &str) -> Result<Progress> {
+        self.refuse_with(reason, None).await
+    }
+
+    /// The same; what the person is told follows from the reason, or is given.
+    pub(super) async fn refuse_with(
+        mut self,
+        reason: &str,
+        notice: Option<Notice>,
+    ) -> Result<Progress> {
         let tenant = self.claimed.tenant_id();
         let scope = tenant.map_or(Scope::Platform, Scope::Tenant);
         let mut event = self
@@ -458,6 +487,7 @@ impl Attempt<'_> {
             // The way back is used up, so every way is opened anew.
             let flow = &mut self.found.flow;
             flow.go_to(self.platform.environment(), flow.phase);
+            flow.notice = Some(notice.unwrap_or_else(|| Notice::of(reason)));
             self.found.version = flow::save(self.platform, unit.as_mut(), &self.found).await?;
         }
         unit.commit().await?;
@@ -505,15 +535,6 @@ impl Attempt<'_> {
     }
 }
 
-/// What a provider says for the audit log, if it is the short word it has to be.
-fn plain_reason(reason: &str) -> &str {
-    let plain = (1..=64).contains(&reason.len())
-        && reason
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if plain { reason } else { "malformed_reason" }
-}
-
 pub(crate) async fn resume(
     configured: &Configured,
     phase: Phase,
@@ -521,7 +542,7 @@ pub(crate) async fn resume(
     state: State,
     answer: Answer,
 ) -> Result<Turn> {
-    if start::sets_up(phase) {
+    if start::sets_up(phase, configured) {
         let enrolment = configured.provider.enrolment();
         let enrolment = enrolment.ok_or_else(|| Error::internal("no enrolment"))?;
         enrolment.resume(&call.context(), state, answer).await
@@ -530,49 +551,5 @@ pub(crate) async fn resume(
             .provider
             .resume(&call.context(), state, answer)
             .await
-    }
-}
-
-/// What can be said of a form's answer without its provider. Values that were
-/// left empty are taken out.
-fn check(form: &Form, values: &mut BTreeMap<String, Secret>) -> Vec<FieldError> {
-    values.retain(|_, value| !value.is_empty());
-    let mut errors = Vec::new();
-    for name in values.keys() {
-        if form.fields.iter().all(|field| field.name != *name) {
-            errors.push(error(name, "unknown", "This step has no such field."));
-        }
-    }
-    for field in &form.fields {
-        let Some(value) = values.get(&field.name) else {
-            if field.required {
-                let message = format!("{} is missing.", field.label);
-                errors.push(error(&field.name, "missing", &message));
-            }
-            continue;
-        };
-        let length = value.expose().chars().count();
-        let most = field.max_length.map_or(MAX_VALUE, |most| most as usize);
-        if length > most || value.len() > MAX_VALUE {
-            let message = format!("{} is too long: at most {most} characters.", field.label);
-            errors.push(error(&field.name, "too_long", &message));
-        } else if field.kind == FieldKind::Choice
-            && field.choices.iter().all(|c| c.value != value.expose())
-        {
-            errors.push(error(
-                &field.name,
-                "unknown_choice",
-                "Choose one of the offered values.",
-            ));
-        }
-    }
-    errors
-}
-
-pub(crate) fn error(field: &str, code: &str, message: &str) -> FieldError {
-    FieldError {
-        field: field.to_owned(),
-        code: code.to_owned(),
-        message: message.to_owned(),
     }
 }

@@ -1,26 +1,57 @@
-//! Coming back from a third party: the `state` parameter finds the flow again,
-//! once, and only in the browser that left.
+//! Coming back from a third party: the `state` parameter finds the flow again, once,
+//! and only in the browser that left, or by way of the client that sent it.
+//!
+//! Third parties send browsers to one address per connection, on the server's own
+//! origin. From there the parameters go on to where the flow's cookie is: they are
+//! parked under a handle that counts once. A flow without a cookie is its client's;
+//! the browser then goes to a registered return address with a code that counts once,
+//! and only in the hands of whoever has the flow's id.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Claimed, Progress, SignIn,
+    Progress, SignIn,
     answer::{Attempt, ensure_room},
+    check::error,
     device,
-    flow::{self, FlowHandle, Found, Transport},
+    flow::{self, Flow, FlowHandle, Found, Transport},
 };
 use crate::{
     Error, Platform, Result,
-    model::{ClientFacts, ProviderId},
+    environment::later,
+    model::{ApplicationId, ClientFacts, ProviderId},
     provider::{Answer, Step},
     seal::SealContext,
     secret::{Secret, Token, TokenHash},
+    service::ApplicationRef,
     storage::{Scope, StoredFlow, UnitOfWork},
 };
 
-const PURPOSE: &str = "callback";
+const STATE: &str = "callback";
+const PARKED: &str = "parked callback";
+/// How long parameters wait for the browser, or its client, to fetch them.
+const PARKED_FOR: Duration = Duration::from_secs(60);
+/// The parameter with which a browser comes to a client's return address.
+const CODE: &str = "code";
+/// The parameter with which a browser comes to where its flow's cookie is.
+const HANDLE: &str = "handle";
+
+/// Where a browser goes that came back from a third party.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// It is where its flow is, and what it brought is taken: see [`SignIn::callback`].
+    Here {
+        /// The flow's id.
+        flow: String,
+    },
+    /// It goes on.
+    Elsewhere {
+        /// To this address, which counts once.
+        address: String,
+    },
+}
 
 /// Where a `state` parameter leads.
 #[derive(Serialize, Deserialize)]
@@ -28,16 +59,93 @@ struct Pointer {
     flow: String,
     provider: ProviderId,
     step: String,
+    way: Way,
+}
+
+/// How the flow gets what the browser brings.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Way {
+    /// By its cookie: on the server's origin, or on a tenant's own.
+    Cookie(Option<String>),
+    /// By its client, at a return address of an application.
+    Client(ApplicationId, String),
+}
+
+/// What a browser brought, waiting to be fetched.
+#[derive(Serialize, Deserialize)]
+struct Parked {
+    flow: String,
+    provider: ProviderId,
+    step: String,
+    parameters: BTreeMap<String, Secret>,
 }
 
 impl SignIn<'_> {
-    /// The id of the flow that a callback belongs to, so that its cookie can be
-    /// found. Nothing is used up.
+    /// A browser comes back from a third party, at the server's own origin. Nothing is
+    /// used up while it is [where its flow is](Arrival::Here).
+    ///
+    /// * `by_post`: the browser was made to send a form, which no cookie of ours came
+    ///   with (OAuth 2.0 Form Post Response Mode). It goes on, to come with its cookie.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::NotFound`] when the `state` leads nowhere.
-    pub async fn callback_flow(&self, state: &Secret) -> Result<String> {
-        Ok(pointer(self.0, &state_hash(state)).await?.flow)
+    /// [`crate::ErrorKind::NotFound`] when the `state` leads nowhere, or to another
+    /// connection.
+    pub async fn arrive(
+        &self,
+        connection: &ProviderId,
+        parameters: &BTreeMap<String, Secret>,
+        by_post: bool,
+    ) -> Result<Arrival> {
+        let state = parameters.get("state").ok_or_else(flow::gone)?;
+        let hash = state_hash(state);
+        let pointer: Pointer = find(self.0, STATE, &hash).await?;
+        if pointer.provider != *connection {
+            return Err(flow::gone());
+        }
+        let parked = Parked {
+            flow: pointer.flow.clone(),
+            provider: pointer.provider.clone(),
+            step: pointer.step.clone(),
+            parameters: parameters.clone(),
+        };
+        match pointer.way {
+            Way::Cookie(None) if !by_post => Ok(Arrival::Here { flow: pointer.flow }),
+            Way::Cookie(origin) => {
+                let server = self.0.origins().server();
+                let origin = origin.unwrap_or_else(|| server.origin().ascii_serialization());
+                let handle = park(self.0, parked).await?;
+                let handle = handle.expose();
+                let address = format!("{origin}/callback/{connection}?{HANDLE}={handle}");
+                Ok(Arrival::Elsewhere { address })
+            }
+            Way::Client(application, return_to) => {
+                // The state is used up here: the flow's own answer is the code.
+                take(self.0, &hash).await?;
+                let to = return_address(self.0, application, &return_to).await?;
+                let code = park(self.0, parked).await?;
+                let address = with_code(to, &code)?;
+                Ok(Arrival::Elsewhere { address })
+            }
+        }
+    }
+
+    /// Fetches what a browser brought that was sent on: the flow's id, and the
+    /// parameters for [`SignIn::callback`]. The handle counts once.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::NotFound`] when the handle leads nowhere, or to another
+    /// connection.
+    pub async fn fetch_parked(
+        &self,
+        connection: &ProviderId,
+        handle: &Secret,
+    ) -> Result<(String, BTreeMap<String, Secret>)> {
+        let parked = unpark(self.0, handle).await?;
+        match parked.provider == *connection {
+            true => Ok((parked.flow, parked.parameters)),
+            false => Err(flow::gone()),
+        }
     }
 
     /// Takes the parameters that a third party sent the browser back with.
@@ -58,25 +166,22 @@ impl SignIn<'_> {
         let state = parameters.get("state").ok_or_else(flow::gone)?;
         let hash = state_hash(state);
         let found = flow::find(self.0, handle).await?;
-        let pointer = pointer(self.0, &hash).await?;
+        let pointer: Pointer = find(self.0, STATE, &hash).await?;
         let fits = pointer.provider == *connection
             && pointer.flow == handle.id
-            && pointer.step == found.flow.step;
+            && pointer.step == found.flow.step
+            && matches!(pointer.way, Way::Cookie(_));
         if !fits {
             return Err(flow::gone());
         }
         // A pointer never changes: whoever removes it is the one who follows it.
-        let mut unit = self.0.write(Scope::Platform).await?;
-        if !unit.flows().delete(&hash).await? {
-            return Err(flow::gone());
-        }
-        unit.commit().await?;
+        take(self.0, &hash).await?;
         device::learn_key(self.0, device.as_ref()).await;
-        let attempt = self.attempt(found, connection, client, device)?;
+        let attempt = self.back(found, connection, client, device)?;
         attempt.callback(parameters).await
     }
 
-    fn attempt<'b>(
+    fn back<'b>(
         &'b self,
         found: Found,
         connection: &ProviderId,
@@ -89,19 +194,8 @@ impl SignIn<'_> {
         });
         let configured = self.0.providers().provider(connection);
         let configured = configured.filter(|_| waits).ok_or_else(flow::gone)?;
-        Ok(Attempt {
-            platform: self.0,
-            found,
-            offer,
-            configured,
-            client,
-            device,
-            claimed: Claimed::Nobody { tenant: None },
-            lanes: None,
-            again: None,
-            told: false,
-            changes: Vec::new(),
-        })
+        let place = (found, offer);
+        Ok(Attempt::new(self.0, place, configured, client, device))
     }
 }
 
@@ -109,6 +203,39 @@ impl Attempt<'_> {
     async fn callback(mut self, parameters: BTreeMap<String, Secret>) -> Result<Progress> {
         self.claim_known().await?;
         self.ask(Answer::Callback { parameters }).await
+    }
+
+    /// A client brings the code with which its browser came back.
+    pub(super) async fn return_code(
+        self,
+        mut values: BTreeMap<String, Secret>,
+    ) -> Result<Progress> {
+        match (values.remove(CODE), values.is_empty()) {
+            (Some(code), true) => self.returned(&code).await,
+            _ => Ok(self.invalid(vec![error(
+                CODE,
+                "missing",
+                "Bring the code with which the browser came back.",
+            )])),
+        }
+    }
+
+    async fn returned(self, code: &Secret) -> Result<Progress> {
+        let flow = &self.found.flow;
+        let parked = match unpark(self.platform, code).await {
+            Err(error) if error.kind() == crate::ErrorKind::NotFound => None,
+            other => Some(other?),
+        };
+        let parked = parked.filter(|parked| {
+            flow.transport == Transport::Token
+                && parked.flow == self.found.id
+                && parked.provider == self.configured.id
+                && parked.step == flow.step
+        });
+        match parked {
+            Some(parked) => self.callback(parked.parameters).await,
+            None => self.refuse("wrong_return_code").await,
+        }
     }
 }
 
@@ -119,55 +246,126 @@ pub(crate) async fn remember(
     found: &Found,
     state: &Token,
 ) -> Result<()> {
-    if found.flow.transport == Transport::Token {
-        return Err(Error::new(
-            crate::ErrorKind::Unsupported,
-            "a redirect needs the cookie transport",
-        ));
-    }
-    let provider = found
-        .flow
+    let flow = &found.flow;
+    let provider = flow
         .active
-        .and_then(|active| found.flow.offers.get(active))
+        .and_then(|active| flow.offers.get(active))
         .map(|offer| offer.provider.clone())
         .ok_or_else(|| Error::internal("a redirect of nobody"))?;
     let pointer = Pointer {
         flow: found.id.clone(),
         provider,
-        step: found.flow.step.clone(),
+        step: flow.step.clone(),
+        way: way_of(flow)?,
     };
     let hash = state_hash(&Secret::new(state.expose()));
-    let plain = serde_json::to_vec(&pointer).map_err(|e| Error::internal("pointer").because(e))?;
-    let sealed = platform.keys().seal(&context(&[hash.as_bytes()]), &plain)?;
+    store(platform, unit, (STATE, &hash), flow.expires_at, &pointer).await
+}
+
+/// # Errors
+/// [`crate::ErrorKind::Invalid`] for a client without cookies that named no return
+/// address: its browser would not find back to it.
+fn way_of(flow: &Flow) -> Result<Way> {
+    if flow.transport == Transport::Cookie {
+        return Ok(Way::Cookie(flow.own_origin.clone()));
+    }
+    let application = flow.application.as_ref().map(|application| application.id);
+    let return_to = flow.return_to.as_ref().filter(|to| !to.starts_with('/'));
+    match application.zip(return_to) {
+        Some((application, to)) => Ok(Way::Client(application, to.clone())),
+        None => Err(Error::invalid(
+            "return_to",
+            "a client without cookies begins with a return address of its application to go to a third party",
+        )),
+    }
+}
+
+/// The return address, unless it was withdrawn meanwhile.
+async fn return_address(platform: &Platform, id: ApplicationId, to: &str) -> Result<url::Url> {
+    let application = platform
+        .applications()
+        .find(&ApplicationRef::Id(id))
+        .await?;
+    let is_registered = application.is_some_and(|application| application.returns_to(to));
+    match (is_registered, to.parse()) {
+        (true, Ok(address)) => Ok(address),
+        _ => Err(flow::gone()),
+    }
+}
+
+fn with_code(mut to: url::Url, code: &Token) -> Result<String> {
+    to.query_pairs_mut().append_pair(CODE, code.expose());
+    Ok(to.into())
+}
+
+async fn park(platform: &Platform, parked: Parked) -> Result<Token> {
+    let token = Token::generate(platform.environment());
+    let hash = parked_hash(&Secret::new(token.expose()));
+    let until = later(platform.now(), PARKED_FOR);
+    let mut unit = platform.write(Scope::Platform).await?;
+    store(platform, unit.as_mut(), (PARKED, &hash), until, &parked).await?;
+    unit.commit().await?;
+    Ok(token)
+}
+
+async fn unpark(platform: &Platform, token: &Secret) -> Result<Parked> {
+    let hash = parked_hash(token);
+    let parked = find(platform, PARKED, &hash).await?;
+    take(platform, &hash).await?;
+    Ok(parked)
+}
+
+async fn store<T: Serialize>(
+    platform: &Platform,
+    unit: &mut dyn UnitOfWork,
+    (purpose, hash): (&'static str, &TokenHash),
+    expires_at: jiff::Timestamp,
+    what: &T,
+) -> Result<()> {
+    let plain = serde_json::to_vec(what).map_err(|e| Error::internal(purpose).because(e))?;
+    let place: &[&[u8]] = &[hash.as_bytes()];
+    let sealed = platform
+        .keys()
+        .seal(&SealContext { purpose, place }, &plain)?;
     unit.flows()
         .create(&StoredFlow {
-            handle: hash,
+            handle: *hash,
             version: 1,
-            expires_at: found.flow.expires_at,
+            expires_at,
             sealed,
         })
         .await
 }
 
-async fn pointer(platform: &Platform, hash: &TokenHash) -> Result<Pointer> {
+async fn find<T: DeserializeOwned>(
+    platform: &Platform,
+    purpose: &'static str,
+    hash: &TokenHash,
+) -> Result<T> {
     let mut unit = platform.read(Scope::Platform).await?;
     let stored = unit.flows().by_handle(hash).await?;
     unit.rollback().await?;
     let stored = stored.filter(|stored| platform.now() < stored.expires_at);
     let stored = stored.ok_or_else(flow::gone)?;
-    let plain = platform
-        .open_sealed(&context(&[hash.as_bytes()]), &stored.sealed)
-        .await?;
+    let place: &[&[u8]] = &[hash.as_bytes()];
+    let context = SealContext { purpose, place };
+    let plain = platform.open_sealed(&context, &stored.sealed).await?;
     serde_json::from_slice(&plain).map_err(|_| flow::gone())
 }
 
-fn context<'a>(place: &'a [&'a [u8]]) -> SealContext<'a> {
-    SealContext {
-        purpose: PURPOSE,
-        place,
+/// Of those who take it at once, one does.
+async fn take(platform: &Platform, hash: &TokenHash) -> Result<()> {
+    let mut unit = platform.write(Scope::Platform).await?;
+    if !unit.flows().delete(hash).await? {
+        return Err(flow::gone());
     }
+    unit.commit().await
 }
 
 fn state_hash(state: &Secret) -> TokenHash {
     TokenHash::of_parts([b"callback".as_slice(), state.expose().as_bytes()])
+}
+
+fn parked_hash(token: &Secret) -> TokenHash {
+    TokenHash::of_parts([b"parked".as_slice(), token.expose().as_bytes()])
 }

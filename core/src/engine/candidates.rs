@@ -1,11 +1,12 @@
 //! When a proof fits several accounts: which of them may sign in, and the choice.
 
 use super::{
-    Claimed, Progress, Reply, ReplyAnswer, SignIn,
-    advance::{Proven, Write},
-    answer::{Attempt, error},
+    Progress, Reply, ReplyAnswer, SignIn,
+    answer::Attempt,
+    check::error,
     flow::{self, Candidate, FlowProof, FlowTenant, Found, Phase},
     view::{TENANT, view},
+    write::{Proven, Write},
 };
 use crate::{
     Error, Result,
@@ -43,6 +44,7 @@ impl Attempt<'_> {
                         tenant: FlowTenant::from(&tenant),
                         user: user.id,
                         epoch: user.credential_epoch,
+                        credential: None,
                     });
                 }
             }
@@ -111,34 +113,28 @@ impl SignIn<'_> {
         let (Some(chosen), Some(configured)) = (chosen, configured) else {
             return Ok(wrong(&found));
         };
-        let mut attempt = Attempt {
-            platform: self.0,
-            found,
-            offer: 0,
-            configured,
-            client,
-            device: reply.device,
-            claimed: Claimed::Nobody { tenant: None },
-            lanes: None,
-            again: None,
-            told: false,
-            changes: Vec::new(),
-        };
+        let mut attempt = Attempt::new(self.0, (found, 0), configured, client, reply.device);
         // The proof is taken out and written again with its account.
         let proof = attempt.found.flow.proofs.pop();
         let proof = proof.ok_or_else(|| Error::internal("a proof is gone"))?;
+        let factor = Factor {
+            credential: chosen.credential.or(proof.factor.credential),
+            ..proof.factor
+        };
+        let comer = attempt.found.flow.comer.take();
         let scope = attempt.found.flow.scope.take();
         attempt
             .write(
                 (chosen.tenant.id, chosen.user),
                 Write::Proof(Box::new(Proven {
-                    factor: proof.factor,
+                    factor,
                     epoch: chosen.epoch,
                     scope,
                     purpose: Purpose::SignIn,
                     renew: None,
                     mailbox: None,
                     return_to: None,
+                    comer,
                 })),
                 Vec::new(),
             )

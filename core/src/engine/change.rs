@@ -1,11 +1,13 @@
 //! What follows from a credential that was set up, changed or removed in a flow; and
-//! removing a second factor, which asks for a proof first like every other change.
+//! removing a second factor or a linked identity, which asks for a proof first like every
+//! other change.
 
 use super::{
     Claimed, Progress, ReplyAnswer,
-    advance::{Write, Written},
-    answer::{Attempt, error},
+    answer::Attempt,
+    check::error,
     flow::{Flow, OpenOffer},
+    write::{Write, Written},
 };
 use crate::{
     ErrorKind, Platform, Result,
@@ -13,7 +15,7 @@ use crate::{
     messages,
     model::{EndReason, Tenant, TenantId, User},
     provider::{Action, ActionStyle, Credential, Display, Form, Step},
-    service::{Factor, end_sessions, find_factor, forget_devices, forget_links, is_last_required},
+    service::{Factor, end_sessions, find_factor, forget_devices, forget_links, in_the_way},
     storage::{Change, Changed, SessionFilter, UnitOfWork},
 };
 
@@ -94,8 +96,9 @@ impl Attempt<'_> {
         if record.is_none_or(|record| record.user != Some(user.id)) {
             return Ok(Some(Written::Lost));
         }
-        let last = is_last_required(self.platform, unit, user, credential.id).await?;
-        Ok(last.then_some(Written::Refuse("second_factor_required")))
+        let what = (self.configured, credential.id);
+        let obstacle = in_the_way(self.platform, unit, user, what).await?;
+        Ok(obstacle.map(Written::Refuse))
     }
 
     /// Ends what was signed in, sent or kept before; `None` when the session that the

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claimed, Progress,
-    advance::Write,
-    answer::{Attempt, error},
+    answer::Attempt,
+    check::error,
     flow::{Flow, Phase},
     start::ensure_open,
     view::view,
+    write::Write,
 };
 use crate::{
     Result,

@@ -6,7 +6,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::duty::Duty;
+use super::{
+    duty::Duty,
+    identity::{Comer, Notice},
+    newcomer::Newcomer,
+};
 use crate::{
     Environment, Error, ErrorKind, Platform, Result,
     environment::later,
@@ -100,6 +104,21 @@ pub(crate) struct Flow {
     pub(crate) factor_put_off: bool,
     /// Whether a mailbox was shown to be the user's.
     pub(crate) mailbox: bool,
+    /// Where the browser is, if that is a tenant's own origin.
+    #[serde(default)]
+    pub(crate) own_origin: Option<String>,
+    /// Who came by a third party, as long as no account here is known to be theirs.
+    #[serde(default)]
+    pub(crate) comer: Option<Comer>,
+    /// What they are asked, in [`Phase::Newcomer`].
+    #[serde(default)]
+    pub(crate) newcomer: Option<Newcomer>,
+    /// Whether an identity was linked, for [`Intent::Link`].
+    #[serde(default)]
+    pub(crate) has_linked: bool,
+    /// Why the last way to a third party led nowhere.
+    #[serde(default)]
+    pub(crate) notice: Option<Notice>,
     pub(crate) complete: bool,
     /// Whether the person wants to stay signed in on this device.
     #[serde(default)]
@@ -160,6 +179,9 @@ pub(crate) struct Candidate {
     pub(crate) user: UserId,
     /// The user's credential epoch when the proof was given.
     pub(crate) epoch: i64,
+    /// The record that proved it.
+    #[serde(default)]
+    pub(crate) credential: Option<RecordId>,
 }
 
 /// Where a flow stands.
@@ -184,6 +206,10 @@ pub(crate) enum Phase {
     Verify,
     /// An account is made.
     SignUp,
+    /// Somebody whom nobody is linked to says what becomes of them.
+    Newcomer,
+    /// What was asked for is linked.
+    Link,
 }
 
 /// A provider's present step.
@@ -241,6 +267,11 @@ impl Flow {
             duty: None,
             factor_put_off: false,
             mailbox: false,
+            own_origin: None,
+            comer: None,
+            newcomer: None,
+            has_linked: false,
+            notice: None,
             complete: false,
             stay: false,
         }
@@ -253,6 +284,7 @@ impl Flow {
         self.offers.clear();
         self.active = None;
         self.claim = None;
+        self.notice = None;
     }
 
     /// A new secret for the browser, so that what somebody planted before the
@@ -298,6 +330,12 @@ impl Flow {
     pub(crate) fn is_silent(&self) -> bool {
         let mut proofs = self.proofs.iter();
         proofs.any(|proof| proof.first && proof.factor.class == FactorClass::Remembered)
+    }
+
+    /// Whether somebody who came by this connection is linking an account.
+    pub(crate) fn links_from(&self, connection: &ProviderId) -> bool {
+        let comer = self.comer.as_ref();
+        comer.is_some_and(|comer| comer.links && comer.identity.connection == *connection)
     }
 
     pub(crate) fn tenant_id(&self) -> Option<TenantId> {

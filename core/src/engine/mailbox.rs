@@ -1,6 +1,6 @@
 //! What follows when a mailbox was shown to be a user's.
 
-use super::{advance::Proven, answer::Attempt};
+use super::{answer::Attempt, write::Proven};
 use crate::{
     ErrorKind, Result, messages,
     model::{Email, TenantId, User},

@@ -15,13 +15,18 @@
 //! | `flow` | the document, how it is stored and found again |
 //! | `start` | begins flows |
 //! | `answer` | takes answers: checks them, counts tries, calls the provider |
+//! | `check` | what can be said of an answer without its provider |
 //! | `claim` | finds out whom an answer is about |
 //! | `sign_up` | makes accounts |
-//! | `advance` | applies a proof, and ends the flow with a session |
+//! | `identity` | whom an identity at a third party is linked to, and linking it |
+//! | `newcomer` | what becomes of somebody whom nobody is linked to |
+//! | `callback` | the way back from a third party |
+//! | `advance`, `write` | applies a proof, and ends the flow with a session |
 //! | `duty` | why something has to be set up or changed, and putting it off |
 //! | `change` | what follows from a credential that was changed; removing one |
 //! | `silent` | devices that keep somebody signed in |
 //! | `mailbox` | makes an address that was shown to be the user's the user's |
+//! | `paths` | where a browser may be sent in the end |
 //! | `outstanding` | what has to be proven or done before a session |
 //! | `view` | what a client sees of a flow |
 
@@ -30,27 +35,34 @@ mod answer;
 mod callback;
 mod candidates;
 mod change;
+mod check;
 mod claim;
 mod device;
 mod duty;
 mod flow;
+mod identity;
 mod mailbox;
+mod newcomer;
 mod outstanding;
+mod paths;
 mod sign_up;
 mod silent;
 mod start;
 mod starts;
 mod view;
+mod write;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
+pub use callback::Arrival;
 pub use duty::DutyReason;
 pub use flow::{FlowHandle, Transport};
+pub use identity::Notice;
+pub use paths::local_path;
 pub use silent::{ResumeDevice, Resumed};
-pub use start::local_path;
-pub use view::{FlowState, FlowView, Offer, StepBody, StepView};
+pub use view::{FlowState, FlowView, LinkingView, Offer, StepBody, StepView};
 
 pub(crate) use starts::FlowStarts;
 
@@ -85,12 +97,14 @@ pub struct StartFlow {
     pub two_factors: bool,
     /// The session of whoever sets something up or proves oneself again.
     pub session: Option<Arc<CheckedSession>>,
-    /// What is to be set up, for [`Intent::Enrol`].
+    /// What is to be set up or linked, for [`Intent::Enrol`] and [`Intent::Link`].
     pub target: Option<ProviderId>,
     /// What is to be removed, for [`Intent::Remove`].
     pub factor: Option<RecordId>,
     /// Comes by a link of this purpose, with its token, instead of choosing.
     pub link: Option<(LinkPurpose, Secret)>,
+    /// Whether the browser is on the tenant's own origin.
+    pub on_own_origin: bool,
 }
 
 impl StartFlow {
@@ -107,6 +121,7 @@ impl StartFlow {
             target: None,
             factor: None,
             link: None,
+            on_own_origin: false,
         }
     }
 }

@@ -88,6 +88,9 @@ pub(crate) async fn outstanding(
     if flow.intent == Intent::Enrol && !flow.target.as_ref().is_some_and(is_set_up) {
         return Ok(Next::Do(Phase::Enrol));
     }
+    if flow.intent == Intent::Link && !flow.has_linked {
+        return Ok(Next::Do(Phase::Link));
+    }
     if flow.intent == Intent::Remove && !flow.removed {
         return Ok(Next::Do(Phase::RemoveFactor));
     }

@@ -4,18 +4,17 @@ use std::collections::BTreeMap;
 
 use super::{
     Claimed, Progress,
-    advance::Write,
-    answer::{Attempt, error, resume},
+    answer::{Attempt, resume},
+    check::error,
     flow::{self, Phase, SignUpRules},
     start,
+    write::{NewAccount, Write},
 };
 use crate::{
     Error, ErrorKind, Platform, Result,
-    limits::Lanes,
     model::{DisplayName, Email, User, UserId, UserName, UserStatus},
-    provider::{Answer, FieldError, Proof, Step},
+    provider::{Answer, Field, FieldError, FieldKind, Proof, Role, Step},
     secret::Secret,
-    storage::Scope,
 };
 
 impl Attempt<'_> {
@@ -31,23 +30,9 @@ impl Attempt<'_> {
         self.claimed = Claimed::Nobody {
             tenant: Some(tenant.clone()),
         };
-        // Names are asked for one by one only as fast as the network's lane allows.
-        let lanes = Lanes::network(self.client.network.as_deref());
-        let mut unit = self.platform.write(Scope::Platform).await?;
-        lanes
-            .reserve(unit.as_mut(), self.platform.limits(), self.platform.now())
-            .await?;
-        unit.enter(tenant.id).await?;
-        let settings = self.platform.effective_settings(unit.as_mut(), tenant.id);
-        start::ensure_registration(&settings.await?)?;
-        let taken = unit
-            .users()
-            .by_login(&user.user_name.key())
-            .await?
-            .is_some();
-        unit.commit().await?;
-        self.lanes = Some(lanes);
-        if taken {
+        let settings = self.platform.tenants().public_settings(tenant.id).await?;
+        start::ensure_registration(&settings)?;
+        if self.name_is_taken(&tenant, &user.user_name).await? {
             return Ok(self.invalid(vec![name_taken()]));
         }
         let state = self.open_offer()?.state.clone();
@@ -73,7 +58,12 @@ impl Attempt<'_> {
             Step::Enrolled {} => {
                 let factor = self.factor(&Proof::of_subject(user.id));
                 let place = (tenant.id, user.id);
-                let write = Write::NewAccount(Box::new(user), factor);
+                let new = NewAccount {
+                    user,
+                    factor,
+                    comer: None,
+                };
+                let write = Write::NewAccount(Box::new(new));
                 self.write(place, write, turn.effects).await
             }
             Step::Invalid { errors } => {
@@ -90,7 +80,7 @@ impl Attempt<'_> {
 }
 
 /// The account's own fields of a sign-up form, and the rest, which is the provider's.
-fn new_user(
+pub(super) fn new_user(
     platform: &Platform,
     rules: SignUpRules,
     mut values: BTreeMap<String, Secret>,
@@ -161,4 +151,32 @@ pub(super) fn name_taken() -> FieldError {
         "taken",
         "This user name is taken. Choose another.",
     )
+}
+
+/// What an account needs that somebody makes for themselves.
+pub(super) fn sign_up_fields(rules: SignUpRules) -> Vec<Field> {
+    let mut user_name = Field::new(
+        "user_name",
+        FieldKind::Text,
+        Role::Identifier,
+        "User name",
+        "username",
+    );
+    user_name.max_length = u32::try_from(UserName::MAX).ok();
+    let mut fields = vec![user_name];
+    let mut display_name = Field::new(
+        "display_name",
+        FieldKind::Text,
+        Role::Other,
+        "Your name",
+        "name",
+    );
+    display_name.max_length = u32::try_from(DisplayName::MAX).ok();
+    display_name.required = rules.display_name_required;
+    fields.push(display_name);
+    let mut email = Field::new("email", FieldKind::Email, Role::Other, "E-mail", "email");
+    email.max_length = u32::try_from(Email::MAX).ok();
+    email.required = rules.email_required;
+    fields.push(email);
+    fields
 }

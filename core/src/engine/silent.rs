@@ -5,12 +5,11 @@
 use std::time::Duration;
 
 use super::{
-    Claimed, Completed, KeptDevice, Progress, SignIn,
-    advance::{Proven, Tried, Write},
-    anonymous,
+    Claimed, Completed, KeptDevice, Progress, SignIn, anonymous,
     answer::Attempt,
     flow::{self, Flow, FlowHandle, FlowTenant, Found, Transport},
     start::{application, go_back},
+    write::{Proven, Tried, Write},
 };
 use crate::{
     Error, ErrorKind, Platform, Result,
@@ -237,19 +236,14 @@ impl Redemption<'_> {
         };
         let (place, epoch) = ((tenant.id, user.id), user.credential_epoch);
         let kept = kept(tenant.id, &successor);
-        let attempt = Attempt {
-            platform: self.platform,
-            found,
-            offer: 0,
-            configured: self.configured,
-            client: self.client,
-            device: self.resume.lane.clone(),
-            claimed: Claimed::User(Box::new((tenant, user))),
-            lanes: None,
-            again: None,
-            told: false,
-            changes: Vec::new(),
-        };
+        let mut attempt = Attempt::new(
+            self.platform,
+            (found, 0),
+            self.configured,
+            self.client,
+            self.resume.lane.clone(),
+        );
+        attempt.claimed = Claimed::User(Box::new((tenant, user)));
         let proven = Proven {
             factor: attempt.factor(&proof),
             epoch,
@@ -258,6 +252,7 @@ impl Redemption<'_> {
             renew: None,
             mailbox: None,
             return_to: None,
+            comer: None,
         };
         let write = Write::Proof(Box::new(proven));
         let handle_hash = attempt.found.handle;

@@ -7,12 +7,13 @@ use super::{
         self, Flow, FlowApplication, FlowHandle, FlowTenant, Found, OpenOffer, Phase, SignUpRules,
     },
     outstanding::{changeable, demanded, second_factors},
+    paths::local_path,
     view::{FlowView, view},
 };
 use crate::{
     Error, ErrorKind, Platform, Result,
     access::{Caller, Resource, action},
-    model::{Application, ClientFacts, EffectiveSettings, Tenant, User},
+    model::{Application, ClientFacts, EffectiveSettings, NameKey, Tenant, TenantName, User},
     provider::{Configured, Entry, Intent, LinkPurpose, Step, Turn},
     service::{
         ApplicationRef, ProviderCall, TenantRef, ensure_offered, ensure_removable, no_factor,
@@ -44,6 +45,9 @@ impl SignIn<'_> {
         }
         let application = application(platform, &mut flow, start.application.as_ref()).await?;
         self.apply_intent(&mut flow, &start, client).await?;
+        if start.on_own_origin {
+            flow.own_origin = own_origin(platform, &flow);
+        }
         go_back(&mut flow, application.as_ref(), start.return_to.as_deref())?;
 
         let (handle, hash) = flow::new_handle(platform, &mut flow);
@@ -95,7 +99,7 @@ impl SignIn<'_> {
                 };
                 Ok(())
             }
-            Intent::Enrol | Intent::Remove | Intent::Reprove | Intent::Verify => {
+            Intent::Enrol | Intent::Link | Intent::Remove | Intent::Reprove | Intent::Verify => {
                 let session = start
                     .session
                     .as_ref()
@@ -118,6 +122,9 @@ impl SignIn<'_> {
                     let own = (session.tenant.id, session.user.id);
                     ensure_offered(self.0, own, target).await?;
                 }
+                if start.intent == Intent::Link && link_target(self.0, flow).is_none() {
+                    return Err(Error::not_found("way to sign in"));
+                }
                 if start.intent == Intent::Remove {
                     let own = (session.tenant.id, session.user.id);
                     let factor = start.factor.ok_or_else(no_factor)?;
@@ -130,7 +137,6 @@ impl SignIn<'_> {
                 }
                 Ok(())
             }
-            Intent::Link => Err(unsupported()),
         }
     }
 
@@ -154,6 +160,13 @@ impl SignIn<'_> {
         unit.flows().delete(&found.handle).await?;
         unit.commit().await
     }
+}
+
+/// The origin that is the tenant's own.
+fn own_origin(platform: &Platform, flow: &Flow) -> Option<String> {
+    let name = TenantName::new(&flow.tenant.as_ref()?.name).ok()?;
+    let own = platform.origins().own(&name)?;
+    Some(own.origin().ascii_serialization())
 }
 
 /// The application that is named. The flow is in its tenant, if it is in none yet.
@@ -230,10 +243,14 @@ pub(crate) fn ensure_registration(settings: &EffectiveSettings) -> Result<()> {
     if settings.registration_enabled {
         return Ok(());
     }
-    Err(Error::new(
+    Err(no_registration())
+}
+
+pub(super) fn no_registration() -> Error {
+    Error::new(
         ErrorKind::Denied,
         "this organisation does not let people register themselves",
-    ))
+    )
 }
 
 /// Opens the flow's step, if that has not been done, and stores it.
@@ -243,7 +260,8 @@ pub(crate) async fn ensure_open(
     client: &ClientFacts,
 ) -> Result<()> {
     let flow = &found.flow;
-    if flow.complete || flow.phase == Phase::Tenant || !flow.offers.is_empty() {
+    let is_ours = matches!(flow.phase, Phase::Tenant | Phase::Newcomer);
+    if flow.complete || is_ours || !flow.offers.is_empty() {
         return Ok(());
     }
     found.flow.offers = open(platform, &found.flow, client).await?;
@@ -335,18 +353,23 @@ async fn candidates<'a>(
     flow: &Flow,
     subject: Option<&(Tenant, User)>,
 ) -> Result<Vec<&'a Configured>> {
+    let tenant = flow.tenant.as_ref().map(|tenant| NameKey::of(&tenant.name));
     let all = platform.providers().providers();
+    let all = all.filter(|configured| configured.is_offered(tenant.as_ref()));
     Ok(match (flow.phase, subject) {
         (Phase::First, None) if flow.intent == Intent::Recover => {
             linker(platform, LinkPurpose::Reset)
         }
-        (Phase::First, None) => all.filter(|c| c.description.first_step).collect(),
+        (Phase::First, None) => all
+            .filter(|c| c.description.first_step && !flow.links_from(&c.id))
+            .collect(),
         (Phase::First, Some((tenant, user))) => {
             let mut unit = platform.read(Scope::Tenant(tenant.id)).await?;
             let mut usable = Vec::new();
             for configured in all.filter(|c| c.description.first_step) {
                 let records = unit.records().by_user(&configured.id, user.id).await?;
-                if !records.is_empty() || !configured.description.enrolment {
+                let description = &configured.description;
+                if !records.is_empty() || !(description.enrolment || description.third_party) {
                     usable.push(configured);
                 }
             }
@@ -373,15 +396,19 @@ async fn candidates<'a>(
             set_up.into_iter().filter(adds).collect()
         }
         (Phase::SignUp, _) => all
-            .filter(|c| c.description.first_step && c.description.enrolment)
+            .filter(|c| {
+                let description = &c.description;
+                description.first_step && (description.enrolment || description.third_party)
+            })
             .collect(),
         (Phase::ChangeCredential, _) => changeable(platform, flow, flow.duty.as_ref())
             .into_iter()
             .collect(),
         (Phase::AddFactor, _) => platform.providers().factors_to_add().collect(),
         (Phase::Enrol, _) => enrol_target(platform, flow).into_iter().collect(),
+        (Phase::Link, _) => link_target(platform, flow).into_iter().collect(),
         (Phase::Verify, _) => linker(platform, LinkPurpose::Verify),
-        (Phase::Tenant | Phase::Second | Phase::RemoveFactor, _) => Vec::new(),
+        (Phase::Tenant | Phase::Newcomer | Phase::Second | Phase::RemoveFactor, _) => Vec::new(),
     })
 }
 
@@ -397,6 +424,14 @@ pub(crate) fn enrol_target<'a>(platform: &'a Platform, flow: &Flow) -> Option<&'
         .filter(|configured| configured.description.enrolment)
 }
 
+/// The connection by which an identity is to be linked, if it is there for the tenant.
+fn link_target<'a>(platform: &'a Platform, flow: &Flow) -> Option<&'a Configured> {
+    let target = platform.providers().provider(flow.target.as_ref()?)?;
+    let tenant = NameKey::of(&flow.tenant.as_ref()?.name);
+    let links = target.description.third_party && target.offering.admission.linking;
+    Some(target).filter(|target| links && target.is_offered(Some(&tenant)))
+}
+
 /// What a provider is told in a flow.
 pub(crate) fn call<'a>(
     platform: &'a Platform,
@@ -406,12 +441,16 @@ pub(crate) fn call<'a>(
     client: &ClientFacts,
 ) -> ProviderCall<'a> {
     let intent = match (flow.phase, flow.intent) {
-        (Phase::First, Intent::Enrol | Intent::Remove | Intent::Verify) => Intent::Reprove,
+        (Phase::First, Intent::Enrol | Intent::Link | Intent::Remove | Intent::Verify) => {
+            Intent::Reprove
+        }
         // Whoever shows the mailbox need not know what is replaced.
         (Phase::ChangeCredential, _) if flow.gets_back() => Intent::Recover,
         (Phase::ChangeCredential | Phase::AddFactor | Phase::Enrol, _) => Intent::Enrol,
         (Phase::Verify, _) => Intent::Verify,
-        (Phase::Second, Intent::Recover | Intent::Remove | Intent::Verify) => Intent::SignIn,
+        (Phase::Second, Intent::Recover | Intent::Link | Intent::Remove | Intent::Verify) => {
+            Intent::SignIn
+        }
         (_, intent) => intent,
     };
     let mut call = ProviderCall::new(platform, &configured.id, intent)
@@ -434,11 +473,13 @@ pub(crate) fn call<'a>(
 }
 
 /// Whether a phase's steps set something up instead of proving something.
-pub(crate) fn sets_up(phase: Phase) -> bool {
-    matches!(
-        phase,
-        Phase::ChangeCredential | Phase::AddFactor | Phase::Enrol | Phase::SignUp
-    )
+pub(crate) fn sets_up(phase: Phase, configured: &Configured) -> bool {
+    match phase {
+        Phase::ChangeCredential | Phase::AddFactor | Phase::Enrol => true,
+        // Who comes by a third party proves who they are there.
+        Phase::SignUp => !configured.description.third_party,
+        _ => false,
+    }
 }
 
 /// A provider's first turn in a flow's phase.
@@ -447,7 +488,7 @@ pub(crate) async fn begin(
     configured: &Configured,
     call: &ProviderCall<'_>,
 ) -> Result<Turn> {
-    if sets_up(flow.phase) {
+    if sets_up(flow.phase, configured) {
         let enrolment = configured.provider.enrolment();
         let enrolment = enrolment.ok_or_else(|| Error::internal("no enrolment"))?;
         enrolment.begin(&call.context()).await
@@ -495,82 +536,4 @@ async fn link_offer(
         .begin(&call.context(), Entry::Link { purpose, token })
         .await?;
     shown(configured, turn).ok_or_else(flow::gone)
-}
-
-/// A path of this server, in the one form that every browser reads alike.
-///
-/// # Errors
-/// [`ErrorKind::Invalid`] for anything that could lead elsewhere.
-pub fn local_path(text: &str) -> Result<String> {
-    let refused = || {
-        Error::invalid(
-            "return_to",
-            "expected a path of this server, such as `/account`",
-        )
-    };
-    let plain = text.len() <= 4_000
-        && text.starts_with('/')
-        && !text.starts_with("//")
-        && text.chars().all(|c| c.is_ascii_graphic() && c != '\\');
-    if !plain {
-        return Err(refused());
-    }
-    // Whatever dots and escapes remain after parsing must still stay here.
-    let base = url::Url::parse("https://here.invalid").map_err(|_| refused())?;
-    let joined = base.join(text).map_err(|_| refused())?;
-    let path = joined.path();
-    let lower = path.to_ascii_lowercase();
-    let tricky = path.starts_with("//")
-        || lower.contains("%2f")
-        || lower.contains("%5c")
-        || lower.contains("%25");
-    if joined.origin() != base.origin() || tricky {
-        return Err(refused());
-    }
-    let mut local = path.to_owned();
-    if let Some(query) = joined.query() {
-        local.push('?');
-        local.push_str(query);
-    }
-    Ok(local)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// S28: whatever is not plainly a path of this server is refused.
-    #[test]
-    fn s28_only_paths_of_this_server_are_returned_to() {
-        for text in [
-            "",
-            "account",
-            "//evil.example",
-            "///evil.example",
-            "/\\evil.example",
-            "\\\\evil.example",
-            "https://evil.example",
-            "HTTPS:evil.example",
-            "javascript:alert(1)",
-            "/\tevil",
-            "/\n/evil.example",
-            "/%2f%2fevil.example",
-            "/%5cevil.example",
-            "/%252fevil.example",
-            " /account",
-            "/account\u{0}",
-            "/a\r\nSet-Cookie: x",
-            "/..//evil.example",
-            "/.//evil.example",
-            "/./%2e//evil.example",
-            "@evil.example",
-            "//user@evil.example",
-            "/ünicode",
-        ] {
-            assert!(local_path(text).is_err(), "{text:?}");
-        }
-        assert_eq!(local_path("/account?tab=1").unwrap(), "/account?tab=1");
-        assert_eq!(local_path("/a/../account#x").unwrap(), "/account");
-        assert_eq!(local_path("/t/acme/account").unwrap(), "/t/acme/account");
-    }
 }

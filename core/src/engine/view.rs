@@ -6,11 +6,15 @@ use serde::Serialize;
 use super::{
     duty::{self, DutyReason},
     flow::{Flow, Found, OpenOffer, Phase},
+    identity::Notice,
+    newcomer::{NEW_ACCOUNT, Newcomer},
+    sign_up::sign_up_fields,
 };
 use crate::{
     Platform,
-    model::{ApplicationId, DisplayName, Email, TenantName, UserName},
+    model::{ApplicationId, TenantName},
     provider::{Action, Choice, Field, FieldKind, Form, Intent, Role, Step},
+    service::identity_name,
 };
 
 /// The field in which a tenant is named.
@@ -33,6 +37,12 @@ pub struct FlowView {
     pub tenant_display_name: Option<String>,
     /// When it expires.
     pub expires_at: Timestamp,
+    /// Why the last way to a third party led nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
+    /// What is linked once the account is proven that it is linked to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linking: Option<LinkingView>,
     /// What is asked now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<StepView>,
@@ -151,6 +161,8 @@ pub(crate) fn view(platform: &Platform, found: &Found) -> FlowView {
         tenant: flow.tenant.as_ref().map(|tenant| tenant.name.clone()),
         tenant_display_name: flow.tenant.as_ref().map(|t| t.display_name.clone()),
         expires_at: flow.expires_at,
+        notice: flow.notice,
+        linking: linking(platform, flow),
         step: (!flow.complete).then(|| StepView {
             id: flow.step.clone(),
             reason: flow.duty.as_ref().and_then(|duty| duty.reason),
@@ -167,11 +179,37 @@ pub(crate) fn view(platform: &Platform, found: &Found) -> FlowView {
     }
 }
 
+/// An identity that is linked once the account is proven that it is linked to.
+#[derive(Debug, Clone, Serialize)]
+pub struct LinkingView {
+    /// What the third party is called.
+    pub third_party: String,
+    /// What the person is called there.
+    pub name: String,
+}
+
+fn linking(platform: &Platform, flow: &Flow) -> Option<LinkingView> {
+    let comer = flow.comer.as_ref().filter(|comer| comer.links)?;
+    let configured = platform.providers().provider(&comer.identity.connection)?;
+    Some(LinkingView {
+        third_party: configured.description.label.clone(),
+        name: identity_name(configured, &comer.identity),
+    })
+}
+
 fn body(platform: &Platform, flow: &Flow) -> StepBody {
     match (flow.phase, flow.active) {
         (Phase::Tenant, _) => StepBody::Prompt {
             provider: "duty:choose-tenant".to_owned(),
             form: tenant_choice(flow),
+        },
+        (Phase::Newcomer, _) => StepBody::Prompt {
+            provider: NEW_ACCOUNT.to_owned(),
+            form: flow
+                .newcomer
+                .as_ref()
+                .map(Newcomer::form)
+                .unwrap_or_default(),
         },
         (Phase::ChangeCredential | Phase::Enrol | Phase::RemoveFactor | Phase::Verify, None) => {
             flow.offers
@@ -186,7 +224,9 @@ fn body(platform: &Platform, flow: &Flow) -> StepBody {
             [only] if only.shown.is_some() => single(platform, flow, only),
             _ => choose(platform, flow, duty::later(flow)),
         },
-        (Phase::First | Phase::Second | Phase::SignUp, None) => choose(platform, flow, None),
+        (Phase::First | Phase::Second | Phase::SignUp | Phase::Link, None) => {
+            choose(platform, flow, None)
+        }
     }
 }
 
@@ -265,7 +305,7 @@ pub(crate) fn shown_form(platform: &Platform, flow: &Flow, offer: &OpenOffer) ->
             form.fields.insert(0, tenant_field());
         }
         Phase::SignUp => {
-            let own = sign_up_fields(flow);
+            let own = sign_up_fields(flow.sign_up);
             form.fields.splice(0..0, own);
         }
         Phase::ChangeCredential | Phase::AddFactor => duty::explain(&mut form, flow),
@@ -321,31 +361,4 @@ fn tenant_choice(flow: &Flow) -> Form {
         fields: vec![field],
         ..Form::default()
     }
-}
-
-fn sign_up_fields(flow: &Flow) -> Vec<Field> {
-    let mut user_name = Field::new(
-        "user_name",
-        FieldKind::Text,
-        Role::Identifier,
-        "User name",
-        "username",
-    );
-    user_name.max_length = u32::try_from(UserName::MAX).ok();
-    let mut fields = vec![user_name];
-    let mut display_name = Field::new(
-        "display_name",
-        FieldKind::Text,
-        Role::Other,
-        "Your name",
-        "name",
-    );
-    display_name.max_length = u32::try_from(DisplayName::MAX).ok();
-    display_name.required = flow.sign_up.display_name_required;
-    fields.push(display_name);
-    let mut email = Field::new("email", FieldKind::Email, Role::Other, "E-mail", "email");
-    email.max_length = u32::try_from(Email::MAX).ok();
-    email.required = flow.sign_up.email_required;
-    fields.push(email);
-    fields
 }

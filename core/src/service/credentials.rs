@@ -134,13 +134,7 @@ impl<'a> ProviderCall<'a> {
     }
 
     async fn open(&self, tenant: TenantId, record: &Record) -> Result<KeptRecord> {
-        let (tenant, id) = (tenant.as_uuid(), record.id.as_uuid());
-        let place = record_place(&tenant, &record.provider, &id);
-        let context = SealContext {
-            purpose: RECORD,
-            place: &place,
-        };
-        let data = self.platform.open_sealed(&context, &record.sealed).await?;
+        let data = open_record(self.platform, tenant, record).await?;
         Ok(KeptRecord {
             id: record.id,
             user: record.user,
@@ -316,15 +310,7 @@ fn new_record(
             "the provider `{provider}` wants to keep too much in one record"
         )));
     }
-    let (tenant, uuid) = (tenant.as_uuid(), id.as_uuid());
-    let place = record_place(&tenant, provider, &uuid);
-    let sealed = platform.keys().seal(
-        &SealContext {
-            purpose: RECORD,
-            place: &place,
-        },
-        &new.data.0,
-    )?;
+    let sealed = seal_record(platform, tenant, provider, id, &new.data.0)?;
     Ok(Record {
         id,
         provider: provider.clone(),
@@ -336,6 +322,38 @@ fn new_record(
         version: 1,
         sealed,
     })
+}
+
+/// A record's bytes, sealed for where it stands.
+pub(super) fn seal_record(
+    platform: &Platform,
+    tenant: TenantId,
+    provider: &ProviderId,
+    id: RecordId,
+    plain: &[u8],
+) -> Result<Vec<u8>> {
+    let (tenant, id) = (tenant.as_uuid(), id.as_uuid());
+    let place = record_place(&tenant, provider, &id);
+    let context = SealContext {
+        purpose: RECORD,
+        place: &place,
+    };
+    platform.keys().seal(&context, plain)
+}
+
+/// A record's bytes, opened. No unit of work may be open meanwhile.
+pub(super) async fn open_record(
+    platform: &Platform,
+    tenant: TenantId,
+    record: &Record,
+) -> Result<Vec<u8>> {
+    let (tenant, id) = (tenant.as_uuid(), record.id.as_uuid());
+    let place = record_place(&tenant, &record.provider, &id);
+    let context = SealContext {
+        purpose: RECORD,
+        place: &place,
+    };
+    platform.open_sealed(&context, &record.sealed).await
 }
 
 /// Where a record stands: sealed with it, so that it cannot be moved.

@@ -1,9 +1,10 @@
-//! The second factors of a user, as an administrator sees and removes them, and as
-//! their owner does.
+//! What of a user's ways to sign in can be removed: second factors and linked
+//! identities, by an administrator and by their owner.
 
 use super::{
     Accounts, OwnRule, ProviderCall, SignInMethod, Users, apply_effects, end_sessions,
     forget_devices,
+    identities::{find_link, has_other_way_in},
     second_factor::{demanded_from, rule_of},
     users::{changed, held, refuse_self},
 };
@@ -47,13 +48,13 @@ impl Users<'_> {
         rule_of(self.0, tenant, id).await
     }
 
-    /// Removes one of them, for somebody who lost it. The user's sessions end,
+    /// Removes one of them, or a linked identity, for somebody who lost it. The user's sessions end,
     /// and sign-ins under way come to nothing.
     ///
     /// # Errors
     /// [`crate::ErrorKind::NotFound`] when the user has no such factor;
     /// [`crate::ErrorKind::Refused`] for a factor of one's own, which is proven
-    /// before it is removed, on the account page.
+    /// before it is removed, on the account page, and for the last way to sign in.
     pub async fn remove_factor(
         &self,
         caller: &Caller,
@@ -73,6 +74,12 @@ impl Users<'_> {
             .await?;
         let still = unit.records().by_id(provider, factor).await?;
         still.ok_or_else(no_factor)?;
+        // An administrator may leave somebody without a second factor, who then sets
+        // another one up, but not without a way in.
+        let is_link = found.enrolment.is_none();
+        if is_link && !has_other_way_in(self.0, unit.as_mut(), &user, factor).await? {
+            return Err(last_way_in());
+        }
         let place = (tenant, Some(id));
         apply_effects(self.0, unit.as_mut(), provider, place, &effects).await?;
         // What was proven with it no longer counts.
@@ -107,11 +114,12 @@ impl Accounts<'_> {
     }
 }
 
-/// A second factor of somebody.
+/// A second factor or linked identity of somebody.
 pub(crate) struct Factor<'a> {
     platform: &'a Platform,
     owner: &'a (Tenant, User),
-    enrolment: &'a dyn Enrolment,
+    /// Who set it up; nobody did for a link, which is the engine's.
+    enrolment: Option<&'a dyn Enrolment>,
     /// Its provider.
     pub(crate) configured: &'a Configured,
     /// It.
@@ -122,13 +130,16 @@ impl Factor<'_> {
     /// The effects that remove it.
     pub(crate) async fn removal(&self) -> Result<Vec<Effect>> {
         let call = call(self.platform, self.configured, self.owner);
-        let id = self.credential.id;
-        self.enrolment.remove(&call.context(), id).await
+        let record = self.credential.id;
+        match self.enrolment {
+            Some(enrolment) => enrolment.remove(&call.context(), record).await,
+            None => Ok(vec![Effect::Remove { record }]),
+        }
     }
 }
 
-/// A second factor of `owner`; [`crate::ErrorKind::NotFound`] when there is none. No
-/// unit of work may be open meanwhile.
+/// A second factor or linked identity of `owner`; [`crate::ErrorKind::NotFound`] when
+/// there is none. No unit of work may be open meanwhile.
 pub(crate) async fn find_factor<'a>(
     platform: &'a Platform,
     owner: &'a (Tenant, User),
@@ -141,20 +152,46 @@ pub(crate) async fn find_factor<'a>(
             return Ok(Factor {
                 platform,
                 owner,
-                enrolment,
+                enrolment: Some(enrolment),
                 configured,
                 credential,
             });
         }
     }
-    Err(no_factor())
+    let mut unit = platform.read(Scope::Tenant(owner.0.id)).await?;
+    let link = find_link(platform, unit.as_mut(), owner.1.id, id).await?;
+    unit.rollback().await?;
+    let (configured, credential) = link.ok_or_else(no_factor)?;
+    Ok(Factor {
+        platform,
+        owner,
+        enrolment: None,
+        configured,
+        credential,
+    })
 }
 
-/// The provider of a second factor that its owner may remove.
+/// Why a user's way to sign in may not be removed, in a unit of the tenant; a word for
+/// the audit log.
+pub(crate) async fn in_the_way(
+    platform: &Platform,
+    unit: &mut dyn UnitOfWork,
+    user: &User,
+    (configured, id): (&Configured, RecordId),
+) -> Result<Option<&'static str>> {
+    if configured.description.third_party {
+        let stays = has_other_way_in(platform, unit, user, id).await?;
+        return Ok((!stays).then_some("last_way_in"));
+    }
+    let last = is_last_required(platform, unit, user, id).await?;
+    Ok(last.then_some("second_factor_required"))
+}
+
+/// The provider of a second factor or linked identity that its owner may remove.
 ///
 /// # Errors
-/// [`crate::ErrorKind::NotFound`] when there is none,
-/// [`crate::ErrorKind::Refused`] for the last one of who has to have one.
+/// [`crate::ErrorKind::NotFound`] when there is none, [`crate::ErrorKind::Refused`] for
+/// the last one of who has to have one, and for the last way to sign in.
 pub(crate) async fn ensure_removable(
     platform: &Platform,
     (tenant, user): (TenantId, UserId),
@@ -163,19 +200,21 @@ pub(crate) async fn ensure_removable(
     let owner = owner(platform, tenant, user).await?;
     let found = find_factor(platform, &owner, factor).await?;
     let mut unit = platform.read(Scope::Tenant(tenant)).await?;
-    let last = is_last_required(platform, unit.as_mut(), &owner.1, factor).await?;
+    let what = (found.configured, factor);
+    let obstacle = in_the_way(platform, unit.as_mut(), &owner.1, what).await?;
     unit.rollback().await?;
-    if last {
-        return Err(Error::refused(
+    match obstacle {
+        Some(_) if found.enrolment.is_none() => Err(last_way_in()),
+        Some(_) => Err(Error::refused(
             "a second factor is required here; set another one up before removing this one",
-        ));
+        )),
+        None => Ok(found.configured.id.clone()),
     }
-    Ok(found.configured.id.clone())
 }
 
 /// Whether this is the last second factor of a user who has to have one now, in a
 /// unit of the user's tenant. What only stands in for others never is.
-pub(crate) async fn is_last_required(
+async fn is_last_required(
     platform: &Platform,
     unit: &mut dyn UnitOfWork,
     user: &User,
@@ -193,6 +232,12 @@ pub(crate) async fn is_last_required(
         }
     }
     Ok(is_one && others == 0)
+}
+
+fn last_way_in() -> Error {
+    Error::refused(
+        "this is the only way to sign in that is left; set up another one before removing it",
+    )
 }
 
 pub(crate) fn no_factor() -> Error {

@@ -13,6 +13,7 @@ mod devices;
 mod duties;
 mod entries;
 mod factors;
+mod identities;
 mod links;
 mod rules;
 mod second_factor;
@@ -28,6 +29,7 @@ pub use audit::AuditLog;
 pub use backups::{BackupSchedule, BackupTurn, Backups, MadeBackup};
 pub use devices::OwnDevice;
 pub use entries::{Entered, Entries, Entry};
+pub use identities::LinkedIdentity;
 pub use links::MadeLink;
 pub use rules::ProviderRules;
 pub use sessions::Sessions;
@@ -39,7 +41,10 @@ pub(crate) use credentials::{
     ProviderCall, apply_effects, enrol_secret, forget_links, is_lost_effect,
 };
 pub(crate) use devices::{end_device, forget_devices};
-pub(crate) use factors::{Factor, ensure_removable, find_factor, is_last_required, no_factor};
+pub(crate) use factors::{Factor, ensure_removable, find_factor, in_the_way, no_factor};
+pub(crate) use identities::{
+    bar, identity_key, identity_name, kept_with, link_record, linked_users,
+};
 pub(crate) use second_factor::{demanded_from, ensure_offered};
 pub(crate) use sessions::{NewSession, end_sessions, start_session};
 
