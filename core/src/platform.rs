@@ -20,7 +20,8 @@ use crate::{
     provider::{Outbound, Registry},
     seal::{KeyRing, MasterKey, SealContext},
     service::{
-        Accounts, Applications, AuditLog, Backups, Entries, Sessions, SetUp, Tenants, Users,
+        Accounts, Applications, AuditLog, Backups, Connections, Entries, Sessions, SetUp, Tenants,
+        Users,
     },
     session_table::SessionTable,
     storage::{Change, FeedEvent, Mode, Page, Scope, Storage, UnitOfWork},
@@ -163,6 +164,11 @@ impl Platform {
     /// One's own account.
     pub fn accounts(&self) -> Accounts<'_> {
         Accounts::new(self)
+    }
+
+    /// Connections to third parties.
+    pub fn connections(&self) -> Connections<'_> {
+        Connections::new(self)
     }
 
     /// The audit log.

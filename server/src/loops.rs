@@ -34,6 +34,9 @@ pub(crate) fn start(
     loops.spawn(until(stopped.clone(), flush(platform.clone())));
     loops.spawn(until(stopped.clone(), tidy(platform.clone())));
     loops.spawn(until(stopped.clone(), tend_keys(platform.clone())));
+    if platform.connections().list().next().is_some() {
+        loops.spawn(until(stopped.clone(), keep_connected(platform.clone())));
+    }
     if platform.sends_messages() {
         for _ in 0..AT_ONCE {
             loops.spawn(deliver(platform.clone(), stopped.clone()));
@@ -87,6 +90,13 @@ async fn tend_keys(platform: Platform) {
         if let Err(error) = platform.tokens().tend().await {
             tracing::warn!(error = ?error, "the keys that sign tokens could not be looked after");
         }
+        sleep(Duration::from_secs(60)).await;
+    }
+}
+
+async fn keep_connected(platform: Platform) {
+    loop {
+        platform.connections().refresh().await;
         sleep(Duration::from_secs(60)).await;
     }
 }

@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{
     application::ApplicationCommand, backup::BackupCommand, keys::KeysCommand, mail::MailCommand,
-    restore::RestoreArguments, storage::StorageCommand, tenant::TenantCommand, user::UserCommand,
+    provider::ProviderCommand, restore::RestoreArguments, storage::StorageCommand,
+    tenant::TenantCommand, user::UserCommand,
 };
 use crate::config::Overrides;
 
@@ -64,6 +65,9 @@ pub(super) enum Command {
     /// Manage the applications of a tenant: who may ask for access tokens and be returned to
     #[command(subcommand)]
     Application(ApplicationCommand),
+    /// Look at the ways to sign in, and check connections to third parties
+    #[command(subcommand)]
+    Provider(ProviderCommand),
     /// Look at the keys that sign tokens, and replace them
     #[command(subcommand)]
     Keys(KeysCommand),

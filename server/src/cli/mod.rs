@@ -25,6 +25,7 @@ mod mail;
 mod output;
 mod password;
 mod progress;
+mod provider;
 mod restore;
 mod settings;
 mod span;
@@ -91,6 +92,11 @@ fn execute(cli: &Cli, surroundings: &Surroundings) -> Result<(), Failure> {
             command.run(on).await
         })),
         Command::Application(command) => {
+            on_one_thread(administer(options, surroundings, async |on| {
+                command.run(on).await
+            }))
+        }
+        Command::Provider(command) => {
             on_one_thread(administer(options, surroundings, async |on| {
                 command.run(on).await
             }))

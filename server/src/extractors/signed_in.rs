@@ -94,6 +94,7 @@ async fn let_in(parts: &mut Parts, app: &App) -> Result<bool, Problem> {
         headers: &parts.headers,
         host: &located.host,
         is_api: !guard::wants_page(&parts.headers),
+        is_callback: false,
         visitor: None,
     };
     let ours = guard::admit(app, &incoming)?;

@@ -134,6 +134,7 @@ async fn receive(
         headers,
         host: &located.host,
         is_api,
+        is_callback: routes == Routes::Ours && is_callback(uri.path()),
         visitor: visitor.as_ref(),
     };
     let from_our_pages = admit(app, &incoming)?;
@@ -190,6 +191,8 @@ pub(crate) struct Incoming<'r> {
     /// One of ours.
     pub(crate) host: &'r str,
     pub(crate) is_api: bool,
+    /// Whether a third party's page may send it: what it carries counts by itself.
+    pub(crate) is_callback: bool,
     /// The page of a registered application that it comes from.
     pub(crate) visitor: Option<&'r Visitor>,
 }
@@ -205,6 +208,7 @@ pub(crate) fn admit(app: &App, incoming: &Incoming<'_>) -> Result<bool, Problem>
         headers,
         host,
         is_api,
+        is_callback,
         visitor,
     } = *incoming;
     let cookies = Cookies::read(headers, app.policy().secure_cookies())?;
@@ -226,6 +230,10 @@ pub(crate) fn admit(app: &App, incoming: &Incoming<'_>) -> Result<bool, Problem>
         }
         return Ok(ours);
     }
+    if is_callback {
+        // Whoever sends it, nothing is done for the cookies that may come with it.
+        return Ok(false);
+    }
     if !is_welcome && ((origin.is_some() && !ours) || foreign_site) {
         return Err(Problem::new(Code::OriginNotAllowed)
             .detail("this server takes changes from its own pages only"));
@@ -237,6 +245,11 @@ pub(crate) fn admit(app: &App, incoming: &Incoming<'_>) -> Result<bool, Problem>
         )));
     }
     Ok(ours)
+}
+
+/// Where browsers come back from third parties.
+fn is_callback(path: &str) -> bool {
+    path.starts_with("/callback/")
 }
 
 pub(crate) fn is_safe(method: &Method) -> bool {

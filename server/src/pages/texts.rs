@@ -270,6 +270,11 @@ const TEMPLATES: &[(&str, &str)] = &[
         "account.methods.none",
         "No way to sign in has been set up yet.",
     ),
+    ("account.connections.title", "Linked accounts"),
+    (
+        "account.connections.text",
+        "Accounts elsewhere that you can sign in here with.",
+    ),
     ("account.sessions.title", "Where you are signed in"),
     (
         "account.sessions.text",

@@ -22,6 +22,14 @@ pub struct Flow {
     tenant: Option<String>,
     /// When it expires.
     expires_at: Timestamp,
+    /// Why the last way to a third party led nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    notice: Option<Notice>,
+    /// What is linked once the account is proven that it is linked to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    linking: Option<Linking>,
     /// What is asked now.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -63,6 +71,32 @@ enum Intent {
     Verify,
     /// To remove a second factor.
     Remove,
+}
+
+/// Why a way to a third party led nowhere.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described, never made")]
+enum Notice {
+    /// The person, or the third party, gave it up.
+    Cancelled,
+    /// Nobody here is linked to that identity, and nobody is made for it.
+    NotLinked,
+    /// It is linked to somebody else here.
+    LinkedElsewhere,
+    /// The third party, or the rules for it, do not let them in.
+    Barred,
+    /// Something else.
+    Failed,
+}
+
+/// An identity that is linked once the account is proven that it is linked to.
+#[derive(Serialize, ToSchema)]
+struct Linking {
+    /// What the third party is called.
+    third_party: String,
+    /// What the person is called there.
+    name: String,
 }
 
 /// What is asked now.

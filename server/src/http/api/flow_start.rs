@@ -50,10 +50,11 @@ pub struct StartFlowRequest {
     /// The assurance level demanded: `aal1` (one factor) or `aal2` (two).
     #[serde(default)]
     acr: Option<String>,
-    /// What is to be set up, for `enrol`.
+    /// What is to be set up, for `enrol`, or the connection to link an identity by, for
+    /// `link`.
     #[serde(default)]
     provider: Option<String>,
-    /// The second factor that is to be removed, for `remove`.
+    /// The second factor or linked identity that is to be removed, for `remove`.
     #[serde(default)]
     #[schema(value_type = Option<uuid::Uuid>)]
     factor: Option<String>,
@@ -105,8 +106,10 @@ pub enum IntentJson {
     Recover,
     /// To confirm the own e-mail address, or to change it.
     Verify,
-    /// To remove a second factor of the own account.
+    /// To remove a second factor of the own account, or to unlink an identity.
     Remove,
+    /// To link an identity at a third party to the own account.
+    Link,
 }
 
 impl From<IntentJson> for Intent {
@@ -119,6 +122,7 @@ impl From<IntentJson> for Intent {
             IntentJson::Recover => Self::Recover,
             IntentJson::Verify => Self::Verify,
             IntentJson::Remove => Self::Remove,
+            IntentJson::Link => Self::Link,
         }
     }
 }
@@ -166,6 +170,7 @@ pub async fn start_flow(
             .map_err(|error| Problem::from(error).about("provider"))?,
         factor: request.factor.as_deref().map(device_id),
         link: request.link.map(|link| (link.purpose.into(), link.token)),
+        on_own_origin: requester.host_tenant.is_some(),
         ..StartFlow::sign_in(transport)
     };
     let started = app

@@ -12,6 +12,7 @@ use gatelodge_core::{
 };
 
 use super::{
+    connections,
     frame::{Nav, label},
     problem::PageProblem,
     security,
@@ -53,6 +54,7 @@ pub(super) async fn show(visit: Visit) -> Answer {
         end_many: others.then(|| visit.post("/account/sessions/end-others")),
     };
     let devices = devices(&visit).await?;
+    let connections = connections::rows(&visit).await?;
     let security = security::overview(&visit, &methods, (own.len(), devices.len())).await?;
     let view = AccountView {
         security,
@@ -68,6 +70,7 @@ pub(super) async fn show(visit: Visit) -> Answer {
             .iter()
             .map(|method| sign_in_method(&visit, method))
             .collect::<Result<_, _>>()?,
+        connections,
         notice: visit.notice()?,
         links: ways_on(&visit)?,
     };

@@ -16,7 +16,7 @@ pub(super) enum Nav {
 
 /// What a page may say about the change that led to it. A closed list: the
 /// address only names one of these.
-const NOTICES: [&str; 21] = [
+const NOTICES: [&str; 22] = [
     "activated",
     "address_verified",
     "change_required",
@@ -26,6 +26,7 @@ const NOTICES: [&str; 21] = [
     "device_forgotten",
     "factor_removed",
     "grants_changed",
+    "identity_linked",
     "link_sent",
     "locked",
     "own_factor_removed",

@@ -76,7 +76,7 @@ impl Gate {
         }
     }
 
-    fn of(intent: Intent) -> Self {
+    pub(super) fn of(intent: Intent) -> Self {
         match intent {
             Intent::SignUp => Self::SignUp,
             Intent::Enrol | Intent::Link | Intent::Remove | Intent::Reprove | Intent::Verify => {
@@ -137,6 +137,21 @@ pub(super) async fn start_enrolment(visit: Visit) -> Answer {
         intent: Intent::Enrol,
         session: Some(session.clone()),
         target: Some(provider.map_err(|_| Problem::new(Code::NotFound))?),
+        ..StartFlow::sign_in(Transport::Cookie)
+    };
+    begin_in_account(&visit, start).await
+}
+
+/// Begins to link an identity at a third party.
+pub(super) async fn start_linking(visit: Visit) -> Answer {
+    if visit.is_prefetch() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let connection = ProviderId::new(visit.part("connection"));
+    let start = StartFlow {
+        intent: Intent::Link,
+        session: Some(visit.session()?.clone()),
+        target: Some(connection.map_err(|_| Problem::new(Code::NotFound))?),
         ..StartFlow::sign_in(Transport::Cookie)
     };
     begin_in_account(&visit, start).await
@@ -242,6 +257,10 @@ fn sign_in_tenant(visit: &Visit) -> Option<TenantRef> {
 
 async fn begin(visit: &Visit, start: StartFlow) -> Result<(FlowView, Jar), PageProblem> {
     let engine = visit.platform().sign_in();
+    let start = StartFlow {
+        on_own_origin: visit.requester.host_tenant.is_some(),
+        ..start
+    };
     let started = engine.start(start, visit.requester.client()).await?;
     let mut jar = visit.cookies.jar();
     if let Some(binding) = &started.handle.binding {
@@ -333,7 +352,7 @@ async fn resume(visit: &Visit, gate: Gate, flow: &str) -> Answer {
 }
 
 /// A flow that is over: begin anew.
-fn lost(gate: Gate, error: Error) -> PageProblem {
+pub(super) fn lost(gate: Gate, error: Error) -> PageProblem {
     let gone = error.kind() == ErrorKind::NotFound;
     let problem = PageProblem::from(error);
     if gone {
@@ -545,6 +564,9 @@ async fn complete(visit: &Visit, gate: Gate, given: &Given, completed: Completed
     let to = completed.return_to.unwrap_or_else(|| match gate {
         Gate::Account if completed.view.intent == Intent::Verify => {
             visit.at("/account?notice=address_verified")
+        }
+        Gate::Account if completed.view.intent == Intent::Link => {
+            visit.at("/account?notice=identity_linked")
         }
         Gate::Account if completed.view.intent == Intent::Remove => {
             visit.at("/account?notice=own_factor_removed")

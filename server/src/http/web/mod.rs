@@ -14,15 +14,18 @@
 //! | `home`, `assets` | the start, style sheets and pictures |
 //! | `setup` | the first administrator |
 //! | `gate`, `steps`, `destination`, `remember` | signing in, signing up, changing credentials: one step each |
+//! | `callback` | coming back from a third party |
 //! | `stay` | coming back without being asked |
 //! | `enter` | into applications on other hosts |
 //! | `link` | links from mails |
 //! | `sign_out` | leaving |
-//! | `account`, `security` | one's own account |
+//! | `account`, `security`, `connections` | one's own account |
 //! | `console` | tenants and users, for administrators |
 
 mod account;
 mod assets;
+mod callback;
+mod connections;
 mod console;
 mod destination;
 mod enter;
@@ -72,6 +75,10 @@ pub fn router() -> Router<App> {
     let router = Router::new()
         .route("/assets/{*path}", get(assets::asset))
         .route("/sign-out/forget.css", get(sign_out::forget))
+        .route(
+            "/callback/{connection}",
+            get(open(callback::arrive)).post(callback::arrive_by_form),
+        )
         .route("/.gatelodge/accept", get(enter::accept))
         .route("/.gatelodge/sign-out", get(enter::leave))
         .route("/t/{tenant}", get(open(home::home)))
@@ -130,6 +137,10 @@ fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
         (
             "/account/sign-in-methods/{provider}",
             get(open(gate::start_enrolment)),
+        ),
+        (
+            "/account/connections/{connection}/link",
+            get(open(gate::start_linking)),
         ),
         (
             "/account/flow",

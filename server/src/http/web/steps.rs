@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
 use gatelodge_core::{
-    engine::{DutyReason, FlowView, Offer, StepBody},
+    engine::{DutyReason, FlowView, Notice, Offer, StepBody},
     provider::{self, Form, Role},
     secret::Secret,
     service::TenantRef,
@@ -89,12 +89,26 @@ pub(super) async fn page(visit: &Visit, gate: Gate, flow: &FlowView, again: &Aga
     }
     view.notice = visit.notice()?;
     view.error.clone_from(&again.error);
+    if let (None, Some(notice)) = (&view.error, flow.notice) {
+        view.error = Some(visit.t(notice_key(notice))?);
+    }
     sheet.fill(&mut view)?;
     sheet.errors(&mut view);
     view.links = sheet.links().await?;
     let mut response = visit.page(again.status, &view)?;
     let_forms_lead_on(visit, flow, response.headers_mut()).await?;
     Ok(response)
+}
+
+/// What is said of a way to a third party that led nowhere.
+fn notice_key(notice: Notice) -> &'static str {
+    match notice {
+        Notice::Cancelled => "flow.notice.cancelled",
+        Notice::NotLinked => "flow.notice.not_linked",
+        Notice::LinkedElsewhere => "flow.notice.linked_elsewhere",
+        Notice::Barred => "flow.notice.barred",
+        Notice::Failed => "flow.notice.failed",
+    }
 }
 
 fn remembered(visit: &Visit, gate: Gate, flow: &FlowView) -> Option<Remembered> {
@@ -128,9 +142,15 @@ impl Sheet<'_> {
                 _ => self.visit.t("flow.add_factor.title"),
             };
         }
+        if let Some(method) = self.links_with() {
+            return self.visit.tv("flow.link.title", &[("method", &method)]);
+        }
         let key = match (self.gate, body) {
             (_, Some(StepBody::Prompt { provider, .. })) if provider == "duty:choose-tenant" => {
                 "flow.choose_tenant.title"
+            }
+            (_, Some(StepBody::Prompt { provider, .. })) if provider == "duty:new-account" => {
+                "flow.new_account.title"
             }
             (_, Some(StepBody::Prompt { provider, .. })) if provider == "duty:remove-factor" => {
                 "flow.remove_factor.title"
@@ -161,6 +181,33 @@ impl Sheet<'_> {
     fn adds_factor(&self) -> bool {
         let step = self.flow.step.as_ref();
         step.is_some_and(|step| step.reason == Some(DutyReason::SecondFactorRequired))
+    }
+
+    /// The third party that an account is linked at, once its owner is proven.
+    fn links_with(&self) -> Option<String> {
+        let links = self.flow.intent == provider::Intent::Link && self.flow.proven;
+        match self.flow.step.as_ref().map(|step| &step.body) {
+            Some(StepBody::Choose { providers, .. }) if links => {
+                providers.first().map(|offer| offer.label.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// What is linked by this, or is going to be.
+    fn linking(&self) -> Result<Option<String>, PageProblem> {
+        if let Some(method) = self.links_with() {
+            let text = self.visit.tv("flow.link.text", &[("method", &method)])?;
+            return Ok(Some(text));
+        }
+        let Some(linking) = self.flow.linking.as_ref().filter(|_| self.first) else {
+            return Ok(None);
+        };
+        let values = [
+            ("method", linking.third_party.as_str()),
+            ("name", linking.name.as_str()),
+        ];
+        Ok(Some(self.visit.tv("flow.linking", &values)?))
     }
 
     /// Why one is, and by when.
@@ -194,7 +241,7 @@ impl Sheet<'_> {
         let Some(step) = &self.flow.step else {
             return Ok(());
         };
-        if let Some(why) = self.why()? {
+        if let Some(why) = self.why()?.or(self.linking()?) {
             view.intro = Some(why);
         }
         match &step.body {

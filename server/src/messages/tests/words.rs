@@ -19,7 +19,7 @@ const ORIGIN: &str = "https://id.example.org";
 const TOKEN: &str = "abc-DEF_123";
 
 /// Templates, and the values that each needs.
-const MAILS: [(&str, &[&str]); 10] = [
+const MAILS: [(&str, &[&str]); 11] = [
     ("invite", &["link"]),
     ("reset", &["link"]),
     ("verify", &["link"]),
@@ -27,6 +27,7 @@ const MAILS: [(&str, &[&str]); 10] = [
     ("code", &["code"]),
     ("second_factor_code", &["code"]),
     ("credential_changed", &[]),
+    ("identity_linked", &[]),
     ("address_changed", &[]),
     ("page_link", &["link"]),
     ("device_stolen", &[]),

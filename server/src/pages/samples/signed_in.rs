@@ -75,6 +75,25 @@ pub(in crate::pages) fn account() -> AccountView {
             actions: vec![Link::new("/account/email", "Change")],
             items: vec![],
         }),
+        connections: vec![
+            SignInMethod {
+                label: "Google".into(),
+                detail: Some("ada@northwind.example, linked 3 weeks ago".into()),
+                enabled: true,
+                actions: vec![
+                    Link::new("/account/connections/google/link", "Link another"),
+                    Link::new("/account/factors/1/remove", "Unlink…"),
+                ],
+                items: vec![],
+            },
+            SignInMethod {
+                label: "GitHub".into(),
+                detail: Some("Not linked".into()),
+                enabled: false,
+                actions: vec![Link::new("/account/connections/github/link", "Link")],
+                items: vec![],
+            },
+        ],
         methods: vec![
             SignInMethod {
                 label: "Password".into(),
@@ -148,6 +167,7 @@ pub(in crate::pages) fn account_minimal() -> AccountView {
         devices: vec![],
         mailbox: None,
         methods: vec![],
+        connections: vec![],
         notice: None,
         links: vec![],
     }

@@ -33,6 +33,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "Changed. All other devices were signed out.",
     ),
     (
+        "notice.identity_linked",
+        "Linked. You can sign in with it from now on.",
+    ),
+    (
         "notice.own_factor_removed",
         "Removed. All other devices were signed out.",
     ),
@@ -133,6 +137,36 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ),
     ("link.page.button", "Go on"),
     ("flow.duty.title", "Before you go on"),
+    ("flow.new_account.title", "You are new here"),
+    ("flow.link.title", "Link {method}"),
+    (
+        "flow.link.text",
+        "You are led to {method}, choose an account there, and can sign in here with it from then on.",
+    ),
+    (
+        "flow.linking",
+        "Sign in to your account here. {method} ({name}) is linked to it then.",
+    ),
+    (
+        "flow.notice.cancelled",
+        "You came back without having signed in there. Try again, or sign in another way.",
+    ),
+    (
+        "flow.notice.not_linked",
+        "Nobody here is linked to that account. Sign in another way, and link it on your account page.",
+    ),
+    (
+        "flow.notice.linked_elsewhere",
+        "That account is linked to somebody else here.",
+    ),
+    (
+        "flow.notice.barred",
+        "That account may not sign in here. Sign in with another one, or ask whoever looks after this organisation.",
+    ),
+    (
+        "flow.notice.failed",
+        "That did not work. Try again, or sign in another way.",
+    ),
     ("flow.set_up.title", "{method}"),
     ("flow.add_factor.title", "Add a second step"),
     (
@@ -176,6 +210,12 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("account.and", " and "),
     ("account.manage_users", "Manage users"),
     ("account.method.none", "Not set up"),
+    ("account.connection.none", "Not linked"),
+    ("account.connection.one", "{name}, linked {when}"),
+    ("account.connection.many", "{count} linked"),
+    ("account.connection.link", "Link"),
+    ("account.connection.link_another", "Link another"),
+    ("account.connection.unlink", "Unlink…"),
     ("account.method.one", "Set up {when}"),
     ("account.method.one_named", "{name}, set up {when}"),
     ("account.method.many", "{count} set up"),

@@ -93,6 +93,18 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "If it was not you, choose a new password at once, and tell somebody who looks after {tenant}.",
     ),
     (
+        "mail.identity_linked.subject",
+        "Another account was linked to yours",
+    ),
+    (
+        "mail.identity_linked.text",
+        "On {at} an account elsewhere was linked to your account at {tenant}, so that it can be used to sign in. If that was you, there is nothing to do.",
+    ),
+    (
+        "mail.identity_linked.otherwise",
+        "If it was not you, sign in, unlink it on your account page, choose a new password, and tell somebody who looks after {tenant}.",
+    ),
+    (
         "mail.address_changed.subject",
         "Your e-mail address is being changed",
     ),

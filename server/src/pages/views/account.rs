@@ -28,6 +28,8 @@ pub struct AccountView {
     pub mailbox: Option<SignInMethod>,
     /// Ways to sign in.
     pub methods: Vec<SignInMethod>,
+    /// Third parties, and which accounts there are linked.
+    pub connections: Vec<SignInMethod>,
     /// A word from us, such as the result of the last change.
     pub notice: Option<Notice>,
     /// Ways on, such as the console.
