@@ -186,6 +186,8 @@ pub mod action {
     pub const USER_REQUIRE_CHANGE: &str = "user.require_change";
     /// Remove a second factor of a user.
     pub const USER_REMOVE_FACTOR: &str = "user.remove_factor";
+    /// Unlink an identity at a third party from a user.
+    pub const USER_UNLINK_IDENTITY: &str = "user.unlink_identity";
     /// End a device that a user stays signed in on.
     pub const USER_END_DEVICE: &str = "user.end_device";
     /// Send a user a link, to set the account up or to get back into it.
@@ -303,6 +305,7 @@ fn is_for_tenant_administrators(action: &str) -> bool {
             | action::USER_LOCK
             | action::USER_REQUIRE_CHANGE
             | action::USER_REMOVE_FACTOR
+            | action::USER_UNLINK_IDENTITY
             | action::USER_END_DEVICE
             | action::USER_SEND_LINK
             | action::USER_GRANT

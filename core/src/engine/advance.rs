@@ -7,10 +7,9 @@ use super::{
     answer::Attempt,
     device,
     duty::Duty,
-    flow::{self, FlowProof, FlowTenant, Phase},
+    flow::{self, FlowTenant, Phase},
     identity::Comer,
     outstanding::{Next, changeable, outstanding},
-    paths::local_path,
     sign_up::name_taken,
     start::{ensure_open, way_back},
     view::view,
@@ -349,30 +348,11 @@ impl Attempt<'_> {
             || self.configured.description.first_step;
         let event = match write {
             Write::Proof(proven) => {
-                let Proven { factor, scope, .. } = *proven;
-                flow.scope = flow.scope.take().or(scope);
-                flow.owe(&self.configured.id, proven.purpose, proven.renew);
-                flow.mailbox |= proven.purpose == Purpose::Mailbox;
-                if let Some(path) = &proven.return_to {
-                    flow.return_to = Some(local_path(path)?);
-                }
-                // Whoever shows a mailbox has proven who they are before.
-                if flow.phase != Phase::Verify {
-                    flow.proofs.push(FlowProof { factor, first });
-                }
+                flow.take_proof(&self.configured.id, *proven, first)?;
                 event("session.prove").changing("provider", None, provider)
             }
             Write::NewAccount(new) => {
-                let by = match &new.comer {
-                    None => "registration".to_owned(),
-                    Some(comer) => comer.identity.connection.to_string(),
-                };
-                flow.comer = None;
-                flow.newcomer = None;
-                flow.proofs.push(FlowProof {
-                    factor: new.factor,
-                    first,
-                });
+                let by = flow.take_account(*new, first);
                 event("user.create")
                     .changing("user_name", None, Some(user.user_name.to_string()))
                     .changing("by", None, Some(by))
@@ -407,7 +387,7 @@ impl Attempt<'_> {
             Write::Removed(credential) => {
                 flow.removed = true;
                 let action = match self.configured.description.third_party {
-                    true => "user.unlink_identity",
+                    true => action::USER_UNLINK_IDENTITY,
                     false => action::USER_REMOVE_FACTOR,
                 };
                 let event = event(action).changing("provider", provider, None).changing(

@@ -392,9 +392,9 @@ fn described(admission: &Admission, comer: &Comer) -> Newcomer {
         .map(|(email, _)| email.as_str().to_owned());
     // A name that looks like an address is one's own address, or it is none.
     let said = text(&admission.claims.user_name).or_else(|| proven.clone());
-    let user_name = said.and_then(|said| match said.split_once('@') {
-        Some((local, _)) if proven.as_ref() != Some(&said) => Some(local.to_owned()),
-        _ => Some(said),
+    let user_name = said.map(|said| match said.split_once('@') {
+        Some((local, _)) if proven.as_ref() != Some(&said) => local.to_owned(),
+        _ => said,
     });
     Newcomer {
         third_party: String::new(),

@@ -1,8 +1,14 @@
 //! What is to be written for a proof, a set-up or a link, and what became of it.
 
-use super::{Completed, Progress, identity::Comer};
+use super::{
+    Completed, Progress,
+    flow::{Flow, FlowProof, Phase},
+    identity::Comer,
+    paths::local_path,
+};
 use crate::{
-    model::{Factor, User},
+    Result,
+    model::{Factor, ProviderId, User},
     provider::{Credential, Purpose, Renewal},
     secret::Token,
 };
@@ -61,6 +67,41 @@ impl Write {
             | Self::Linked(_)
             | Self::PutOff
             | Self::Removed(_) => None,
+        }
+    }
+}
+
+impl Flow {
+    /// Notes a proof.
+    pub(super) fn take_proof(
+        &mut self,
+        by: &ProviderId,
+        proven: Proven,
+        first: bool,
+    ) -> Result<()> {
+        let Proven { factor, scope, .. } = proven;
+        self.scope = self.scope.take().or(scope);
+        self.owe(by, proven.purpose, proven.renew);
+        self.mailbox |= proven.purpose == Purpose::Mailbox;
+        if let Some(path) = &proven.return_to {
+            self.return_to = Some(local_path(path)?);
+        }
+        // Whoever shows a mailbox has proven who they are before.
+        if self.phase != Phase::Verify {
+            self.proofs.push(FlowProof { factor, first });
+        }
+        Ok(())
+    }
+
+    /// Notes that an account was made; answers by what.
+    pub(super) fn take_account(&mut self, new: NewAccount, first: bool) -> String {
+        let factor = new.factor;
+        self.comer = None;
+        self.newcomer = None;
+        self.proofs.push(FlowProof { factor, first });
+        match &new.comer {
+            None => "registration".to_owned(),
+            Some(comer) => comer.identity.connection.to_string(),
         }
     }
 }

@@ -68,6 +68,7 @@ mod context;
 mod form;
 mod link;
 mod mark;
+mod message;
 mod registry;
 mod rule;
 mod silent;
@@ -87,14 +88,14 @@ pub use context::{
 pub use form::{Action, ActionStyle, Choice, Display, Field, FieldKind, Form, Role};
 pub use link::{Delivery, Issued, LinkPurpose, LinkRequest, Links};
 pub use mark::{Mark, Shape};
+pub use message::{Link, Message, MessageChannel};
 pub use registry::{Configured, Factory, ProviderTable, Registry};
 pub use rule::{Requirement, Rule};
 pub use silent::{Device, Kept, Redeemed, Revoked, Silent};
 pub use third_party::{Finding, Rechecked, ThirdParty, Verdict};
 pub use turn::{
-    Answer, ChallengeKind, Claim, Effect, Entry, ExternalIdentity, FieldError, Link, Message,
-    MessageChannel, NewRecord, Proof, Purpose, RecordOwner, Renewal, State, Step, Turn, Verified,
-    Who,
+    Answer, ChallengeKind, Claim, Effect, Entry, ExternalIdentity, FieldError, NewRecord, Proof,
+    Purpose, RecordOwner, Renewal, State, Step, Turn, Verified, Who,
 };
 
 use crate::{

@@ -48,13 +48,13 @@ impl Users<'_> {
         rule_of(self.0, tenant, id).await
     }
 
-    /// Removes one of them, or a linked identity, for somebody who lost it. The user's sessions end,
-    /// and sign-ins under way come to nothing.
+    /// Removes one of them, for somebody who lost it. The user's sessions end, and
+    /// sign-ins under way come to nothing.
     ///
     /// # Errors
     /// [`crate::ErrorKind::NotFound`] when the user has no such factor;
     /// [`crate::ErrorKind::Refused`] for a factor of one's own, which is proven
-    /// before it is removed, on the account page, and for the last way to sign in.
+    /// before it is removed, on the account page.
     pub async fn remove_factor(
         &self,
         caller: &Caller,
@@ -64,8 +64,40 @@ impl Users<'_> {
         let action = action::USER_REMOVE_FACTOR;
         self.authorise_for(caller, action, tenant, id).await?;
         refuse_self(caller, tenant, id, "removes a factor of")?;
+        self.take_away(caller, action, (tenant, id), factor).await
+    }
+
+    /// Unlinks an identity at a third party. The user's sessions end, and sign-ins under
+    /// way come to nothing.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::NotFound`] when the user has no such link;
+    /// [`crate::ErrorKind::Refused`] for one of one's own, and for the last way to sign
+    /// in.
+    pub async fn unlink_identity(
+        &self,
+        caller: &Caller,
+        (tenant, id): (TenantId, UserId),
+        link: RecordId,
+    ) -> Result<()> {
+        let action = action::USER_UNLINK_IDENTITY;
+        self.authorise_for(caller, action, tenant, id).await?;
+        refuse_self(caller, tenant, id, "unlinks an identity of")?;
+        self.take_away(caller, action, (tenant, id), link).await
+    }
+
+    async fn take_away(
+        &self,
+        caller: &Caller,
+        action: &'static str,
+        (tenant, id): (TenantId, UserId),
+        factor: RecordId,
+    ) -> Result<()> {
         let of = owner(self.0, tenant, id).await?;
         let found = find_factor(self.0, &of, factor).await?;
+        if found.enrolment.is_none() != (action == action::USER_UNLINK_IDENTITY) {
+            return Err(no_factor());
+        }
         let (provider, effects) = (&found.configured.id, found.removal().await?);
         let mut unit = self.0.write(Scope::Tenant(tenant)).await?;
         let place = (tenant, id);

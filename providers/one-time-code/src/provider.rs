@@ -1,6 +1,5 @@
-//! Codes by mail or SMS as a provider: confirming a sign-in with one, and setting
-//! an address up. One record per address keeps it, the newest code that was sent to
-//! it, and when codes were.
+//! Codes by mail or SMS as a provider: confirming a sign-in with one, and setting an address
+//! up. One record per address keeps it, the newest code sent to it, and when codes were.
 
 use std::{iter, sync::Arc};
 
@@ -592,9 +591,8 @@ fn code_form(masked: &str, other: Option<&str>, note: Option<String>) -> Form {
 /// The typed code; else why it can be none.
 fn read_code(answer: &Answer) -> Result<Code, Box<Turn>> {
     let invalid = |code: &str, message: &str| Box::new(Turn::invalid(CODE, code, message));
-    let Some(typed) = answer.field(CODE) else {
-        return Err(invalid("required", "Enter the code that was sent."));
-    };
+    let missing = || invalid("required", "Enter the code that was sent.");
+    let typed = answer.field(CODE).ok_or_else(missing)?;
     if typed.expose().chars().count() > MOST_TYPED as usize {
         return Err(invalid("too_long", "The code has 8 digits."));
     }

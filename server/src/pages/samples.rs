@@ -435,5 +435,6 @@ fn signed_out() -> SignedOutView {
         tenant: Some(northwind()),
         text: Some("All devices were signed out.".into()),
         sign_in: Some("/t/northwind/sign-in".into()),
+        elsewhere: Some(Link::new("https://id.example/end-session", "Example ID")),
     }
 }

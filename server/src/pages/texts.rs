@@ -436,6 +436,11 @@ const TEMPLATES: &[(&str, &str)] = &[
         "This device no longer has access. You can close this page.",
     ),
     ("signed_out.again", "Sign in again"),
+    (
+        "signed_out.elsewhere",
+        "This browser is still signed in at {name}, and would be let in here without being asked.",
+    ),
+    ("signed_out.there_too", "Sign out at {name} too"),
     // Results and refusals.
     ("message.code", "Code"),
     ("message.request_id", "Request"),

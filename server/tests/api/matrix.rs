@@ -67,6 +67,7 @@ const TABLE: [(&str, [u16; 7]); 51] = [
     // A device that nobody has: `devices` forgets those that somebody has.
     ("forget_own_device", [401, 404, 404, 404, 404, 403, 401]),
     ("list_own_factors", [401, 200, 200, 200, 200, 403, 401]),
+    ("list_own_identities", [401, 200, 200, 200, 200, 403, 401]),
     // For proxies, which say for which host they ask.
     ("forward_auth", [400; 7]),
     // For an application of `home`.
@@ -106,6 +107,8 @@ const TABLE: [(&str, [u16; 7]); 51] = [
     ("list_user_factors", [401, 403, 200, 404, 200, 403, 401]),
     // A factor that nobody has: `second_factors` removes those that somebody has.
     ("remove_user_factor", [401, 403, 404, 404, 404, 403, 401]),
+    ("list_user_identities", [401, 403, 200, 404, 200, 403, 401]),
+    ("unlink_user_identity", [401, 403, 404, 404, 404, 403, 401]),
     ("list_user_devices", [401, 403, 200, 404, 200, 403, 401]),
     ("forget_user_device", [401, 403, 404, 404, 404, 403, 401]),
     ("list_user_sessions", [401, 403, 200, 404, 200, 403, 401]),

@@ -3,6 +3,7 @@
 
 pub(crate) mod account_devices;
 mod account_factors;
+mod account_identities;
 mod account_sessions;
 mod account_sessions_end;
 mod application_create;
@@ -37,6 +38,7 @@ mod user_delete;
 mod user_devices;
 pub(crate) mod user_factors;
 mod user_grants;
+mod user_identities;
 mod user_link;
 mod user_list;
 mod user_lock;
@@ -79,6 +81,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(account_devices::list_own_devices))
         .routes(routes!(account_devices::forget_own_device))
         .routes(routes!(account_factors::list_own_factors))
+        .routes(routes!(account_identities::list_own_identities))
         .routes(routes!(
             tenant_list::list_tenants,
             tenant_create::create_tenant
@@ -124,6 +127,8 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(user_link::make_user_link))
         .routes(routes!(user_factors::list_user_factors))
         .routes(routes!(user_factors::remove_user_factor))
+        .routes(routes!(user_identities::list_user_identities))
+        .routes(routes!(user_identities::unlink_user_identity))
         .routes(routes!(user_devices::list_user_devices))
         .routes(routes!(user_devices::forget_user_device))
         .routes(routes!(

@@ -23,7 +23,7 @@ use crate::{
 pub(super) async fn ask(visit: Visit) -> Answer {
     let is_kept = visit.cookies.stay(kept_tag(&visit).as_deref()).is_some();
     if visit.requester.session.is_none() && !is_kept {
-        return signed_out(&visit);
+        return signed_out(&visit, None);
     }
     let view = ConfirmView {
         frame: match visit.requester.session {
@@ -64,7 +64,7 @@ pub(super) async fn sign_out(visit: Visit) -> Answer {
     for flow in visit.cookies.flows() {
         jar.remove(&flow_name(flow));
     }
-    let mut response = signed_out(&visit)?;
+    let mut response = signed_out(&visit, elsewhere(&visit).await)?;
     let headers = response.headers_mut();
     headers.insert(
         HeaderName::from_static("clear-site-data"),
@@ -98,7 +98,22 @@ pub(super) async fn forget() -> Response {
     (headers, "").into_response()
 }
 
-fn signed_out(visit: &Visit) -> Answer {
+/// The way to sign out at the third party that let the person in.
+async fn elsewhere(visit: &Visit) -> Option<Link> {
+    let session = visit.requester.session.as_ref()?;
+    let back = visit
+        .app
+        .policy()
+        .origins()
+        .server()
+        .join("sign-out")
+        .ok()?;
+    let connections = visit.platform().connections();
+    let (name, address) = connections.sign_out(&session.session, &back).await?;
+    Some(Link::new(address, name))
+}
+
+fn signed_out(visit: &Visit, elsewhere: Option<Link>) -> Answer {
     let session = visit.requester.session.as_ref();
     let tenant = session
         .map(|session| &session.tenant)
@@ -108,6 +123,7 @@ fn signed_out(visit: &Visit) -> Answer {
         tenant: tenant.map(label),
         text: None,
         sign_in: Some(visit.at("/sign-in")),
+        elsewhere,
     };
     visit.page(StatusCode::OK, &view)
 }

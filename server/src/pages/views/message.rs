@@ -29,6 +29,8 @@ pub struct SignedOutView {
     pub text: Option<String>,
     /// Address to sign in again.
     pub sign_in: Option<String>,
+    /// The way to sign out at a third party that let the person in, and still knows them.
+    pub elsewhere: Option<Link>,
 }
 
 impl Page for SignedOutView {
