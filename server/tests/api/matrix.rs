@@ -49,7 +49,7 @@ pub(crate) const ROLES: [Role; 7] = [
 ];
 
 /// What each role is answered, in the order of [`ROLES`], for `home` and what is in it.
-const TABLE: [(&str, [u16; 7]); 51] = [
+const TABLE: [(&str, [u16; 7]); 54] = [
     // For everybody: a wrong set-up token, and flows, whose id is the credential.
     ("set_up", [404; 7]),
     ("start_flow", [201; 7]),
