@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Platform,
     model::{ApplicationId, TenantName},
-    provider::{Action, Choice, Field, FieldKind, Form, Intent, Role, Step},
+    provider::{Action, Choice, Field, FieldKind, Form, Intent, Mark, Role, Step},
     service::identity_name,
 };
 
@@ -139,6 +139,12 @@ pub struct Offer {
     pub kind: String,
     /// What it is called.
     pub label: String,
+    /// Whether somebody else says who a person is: the browser goes there and comes back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub third_party: bool,
+    /// The picture on its button.
+    #[serde(skip_serializing_if = "Mark::is_empty")]
+    pub mark: Mark,
     /// Its form, if it begins with one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub form: Option<Form>,
@@ -257,6 +263,8 @@ fn choice(platform: &Platform, flow: &Flow, offer: &OpenOffer) -> Option<Offer> 
         id: configured.id.to_string(),
         kind: configured.description.kind.clone(),
         label: configured.description.label.clone(),
+        third_party: configured.description.third_party,
+        mark: configured.description.mark.clone(),
         form: shown_form(platform, flow, offer),
         challenge,
     })

@@ -18,7 +18,7 @@ pub struct Shape {
     /// most 4,096 of them.
     pub path: String,
     /// Its colour, `#rrggbb`; unset: that of the text beside it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fill: Option<String>,
 }
 

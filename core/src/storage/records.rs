@@ -68,8 +68,10 @@ pub trait RecordRepository: Send {
     /// The record with this key, expired ones too.
     async fn by_key(&mut self, provider: &ProviderId, key: &TokenHash) -> Result<Option<Record>>;
 
-    /// *Platform.* The users who have a record with this key, in whatever tenant,
-    /// sorted by tenant, at most 100. Expired ones count, records of nobody do not.
+    /// *Platform.* The users who have a record with this key, in whatever tenant.
+    ///
+    /// * Sorted by tenant, at most 100.
+    /// * Expired records count, records of nobody do not.
     async fn owners(
         &mut self,
         provider: &ProviderId,

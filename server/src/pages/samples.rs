@@ -122,6 +122,8 @@ fn password_method(fields: Vec<Field>, submit: &str) -> Method {
     Method {
         id: "password".into(),
         label: "Password".into(),
+        third_party: false,
+        mark: Vec::new(),
         post: step("password"),
         tenant_field: None,
         remember_name: None,
@@ -140,11 +142,29 @@ fn redirect(id: &str, label: &str) -> Method {
     Method {
         id: id.into(),
         label: label.into(),
+        third_party: false,
+        mark: Vec::new(),
         post: step(id),
         tenant_field: None,
         remember_name: None,
         stay: None,
         kind: MethodKind::Redirect,
+    }
+}
+
+/// The button of a third party, with a mark of two shapes.
+fn third_party(id: &str, label: &str) -> Method {
+    let shape = |path: &str, fill: Option<&str>| MarkShape {
+        path: path.into(),
+        fill: fill.map(Into::into),
+    };
+    Method {
+        third_party: true,
+        mark: vec![
+            shape("M2 2h9v20h-9z", Some("#4285f4")),
+            shape("M13 2h9v20h-9z", None),
+        ],
+        ..redirect(id, label)
     }
 }
 
@@ -195,7 +215,7 @@ fn sign_in() -> FlowView {
         change_tenant: Some("/sign-in".into()),
         methods: vec![
             method,
-            redirect("google", "Continue with Google"),
+            third_party("google", "Continue with Google"),
             mail_link,
         ],
         links: links(),
@@ -341,7 +361,7 @@ fn choose_tenant() -> FlowView {
     first.tenant_field = Some(tenant.clone().error("Please fill this in."));
     first.remember_name = Some(true);
     first.stay = Some(true);
-    let mut second = redirect("google", "Continue with Google");
+    let mut second = third_party("google", "Continue with Google");
     second.tenant_field = Some(tenant);
     FlowView {
         methods: vec![first, second],
@@ -368,8 +388,8 @@ fn only_redirects() -> FlowView {
         frame: frame(),
         tenant: Some(northwind()),
         methods: vec![
-            redirect("google", "Continue with Google"),
-            redirect("entra", "Continue with Microsoft"),
+            third_party("google", "Continue with Google"),
+            third_party("entra", "Continue with Microsoft"),
         ],
         ..FlowView::new("Sign in")
     }
@@ -380,7 +400,7 @@ fn leaving() -> FlowView {
         kind: MethodKind::Link {
             href: "/third-party".into(),
         },
-        ..redirect("google", "Continue with Google")
+        ..third_party("google", "Continue with Google")
     };
     FlowView {
         frame: frame(),

@@ -17,7 +17,7 @@ pub use console::{
     ConfirmView, CreatedView, DangerAction, Fact, FactorRow, LockBlock, LockState, RuleRow,
     RulesBlock, Search, State, TenantRow, TenantView, TenantsView, UserRow, UserView, UsersView,
 };
-pub use flow::{DisplayItem, FlowView, Instead, Method, MethodKind, QrCode};
+pub use flow::{DisplayItem, FlowView, Instead, MarkShape, Method, MethodKind, QrCode};
 pub use form::{Action, ActionStyle, Choice, Field, FieldKind, FormCard, Hidden, Post, StepForm};
 pub use message::{MessageKind, MessageView, SetupView, SignedOutView};
 

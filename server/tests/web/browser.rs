@@ -7,6 +7,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
+use serde_json::Value;
 use tower::ServiceExt as _;
 use url::form_urlencoded;
 
@@ -109,6 +110,18 @@ impl Browser {
         let mut headers = vec![kind];
         headers.extend(self.origin.map(|origin| ("origin", origin)));
         self.send(Method::POST, path, &headers, Some(body)).await
+    }
+
+    /// What a client of the API gets for this.
+    pub(crate) async fn api(&self, path: &str, body: &Value) -> Value {
+        let request = Request::post(path)
+            .header(header::HOST, self.host)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let body = to_bytes(response.into_body(), 10_000_000).await.unwrap();
+        serde_json::from_slice(&body).unwrap()
     }
 
     /// Sends the form on a page that posts to `action`, without following.

@@ -32,3 +32,4 @@ mod sign_in;
 mod sign_out;
 mod sign_up;
 mod tenants;
+mod third_parties;

@@ -81,7 +81,7 @@ async fn world(label: &'static str, inline: bool, first: Step, then: Step) -> Wo
 }
 
 #[tokio::test]
-async fn a_third_party_is_reached_by_a_button_and_then_a_link() {
+async fn what_leads_elsewhere_is_reached_by_a_button_and_then_a_link() {
     let world = world("Example", false, away(), Step::Enrolled {}).await;
     let mut browser = world.browser();
     let page = browser.get("/t/acme/sign-in").await;
@@ -95,7 +95,7 @@ async fn a_third_party_is_reached_by_a_button_and_then_a_link() {
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
     let chosen = browser.post("/t/acme/sign-in", &fields).await;
-    // A form may not lead to another host, so the way out is a link.
+    // A form may not lead to another host, so the way out is a link of its own page.
     let leaving = browser.follow(chosen).await;
     assert!(leaving.path.starts_with("/t/acme/sign-in?flow="));
     let out = "https://id.example/authorize?a=1&b=2".to_owned();

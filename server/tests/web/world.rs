@@ -78,6 +78,11 @@ impl World {
         Self::made(change, json!({}), ways).await
     }
 
+    /// With these ways to sign in and no other.
+    pub(crate) async fn without_password(ways: Vec<(&str, Arc<dyn Provider>)>) -> Self {
+        Self::made(|_| {}, Value::Null, ways).await
+    }
+
     /// With rules for passwords of its own.
     pub(crate) async fn with_rules(password: Value) -> Self {
         Self::made(|_| {}, password, Vec::new()).await
@@ -96,10 +101,11 @@ impl World {
         let policy = resolve_origin(&config, LISTEN).unwrap();
         let mut providers = Registry::new();
         gatelodge_provider_password::register(&mut providers);
-        password["threads"] = 2.into();
-        let table = password.as_object().unwrap().clone();
-        let id = ProviderId::new("password").unwrap();
-        providers.configure(id, "password", table).unwrap();
+        if let Some(rules) = password.as_object_mut() {
+            rules.insert("threads".to_owned(), 2.into());
+            let id = ProviderId::new("password").unwrap();
+            providers.configure(id, "password", rules.clone()).unwrap();
+        }
         for (id, provider) in ways {
             providers
                 .add(ProviderId::new(id).unwrap(), provider)

@@ -75,7 +75,18 @@ impl Browser {
         )
     }
 
+    /// Opens a fresh one for a server that is no program of its own.
+    pub async fn open_at(origin: &str, secrets: Secrets) -> Self {
+        let place = PLACES.acquire().await.unwrap();
+        Self::start(place, origin.to_owned(), secrets).await
+    }
+
     async fn open_in(place: SemaphorePermit<'static>, server: &Server) -> Self {
+        let (origin, secrets) = (server.origin().to_owned(), server.secrets().clone());
+        Self::start(place, origin, secrets).await
+    }
+
+    async fn start(place: SemaphorePermit<'static>, origin: String, secrets: Secrets) -> Self {
         let profile = tempfile::Builder::new()
             .prefix("gatelodge-chromium-")
             .tempdir()
@@ -99,9 +110,9 @@ impl Browser {
         Self {
             driver: Some(driver),
             profile,
-            origin: server.origin().to_owned(),
+            origin,
             others: Vec::new(),
-            secrets: server.secrets().clone(),
+            secrets,
             _chromedriver: chromedriver,
             _place: place,
         }

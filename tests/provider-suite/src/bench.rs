@@ -15,9 +15,10 @@ use gatelodge_core::{
     environment::{ManualClock, SeededRandom},
     model::{ClientFacts, FactorClass, NameKey, ProviderId, RecordId, TenantId, UserId},
     provider::{
-        Answer, Configured, Context, Credential, Description, Effect, Entry, Facts, HttpRequest,
-        HttpResponse, Intent, KeptRecord, MessageChannel, PastProof, Provider, Registry, Role,
-        Services, State, Step, Strength, Subject, TenantFacts, Turn, Who,
+        Answer, Configured, Context, Credential, Description, Effect, Entry, Facts, Finding,
+        HttpRequest, HttpResponse, Intent, KeptRecord, MessageChannel, PastProof, Provider,
+        Rechecked, Registry, Role, Services, State, Step, Strength, Subject, TenantFacts,
+        ThirdParty, Turn, Who,
     },
 };
 use jiff::Timestamp;
@@ -413,6 +414,35 @@ impl Bench {
         let enrolment = self.provider.enrolment().expect("it is declared");
         let effects = enrolment.remove(&context, carry(&id)).await?;
         Ok(carry(&effects))
+    }
+
+    /// Asks whether somebody may still come in.
+    pub(crate) async fn recheck(&mut self, person: &Person, kept: &State) -> Result<Rechecked> {
+        let flow = self.flow(person, How::Again);
+        let facts = carry(&self.facts(&flow));
+        let desk = self.desk(&flow);
+        let context = Context {
+            facts: &facts,
+            services: &desk,
+        };
+        let rechecked = self.third_party().recheck(&context, &carry(kept)).await?;
+        Ok(carry(&rechecked))
+    }
+
+    /// What it finds out about its own connection.
+    pub(crate) async fn diagnose(&mut self, person: &Person) -> Vec<Finding> {
+        let flow = self.flow(person, How::FirstStep);
+        let facts = carry(&self.facts(&flow));
+        let desk = self.desk(&flow);
+        let context = Context {
+            facts: &facts,
+            services: &desk,
+        };
+        carry(&self.third_party().diagnose(&context).await)
+    }
+
+    fn third_party(&self) -> &dyn ThirdParty {
+        self.provider.third_party().expect("it is declared")
     }
 
     /// Applies a turn's effects, and puts messages into the inbox of the person

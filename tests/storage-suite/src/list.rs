@@ -135,6 +135,16 @@ macro_rules! for_each_case {
                 records_are_removed_from_the_millisecond_after_their_end
                 expired_records_are_removed_of_all_providers_and_piece_by_piece
             }
+            owners {
+                the_owners_of_a_key_are_named_by_tenant
+                a_record_of_nobody_or_of_another_provider_has_no_owner_here
+                at_most_a_hundred_owners_are_named
+                an_expired_record_has_its_owner_until_it_is_removed
+                a_record_without_its_key_or_its_row_has_no_owner
+                a_deleted_user_or_tenant_owns_nothing
+                owners_are_named_to_the_platform_only
+                records_that_are_put_and_removed_change_who_owns
+            }
             outbox {
                 a_message_is_claimed_as_it_was_added
                 a_message_that_was_put_is_claimed

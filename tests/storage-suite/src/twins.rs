@@ -100,6 +100,7 @@ struct Outside {
     tenants: Vec<Option<Tenant>>,
     settings: Vec<(TenantSettings, i64)>,
     candidates: Vec<(TenantId, UserId)>,
+    owners: Vec<(TenantId, UserId)>,
     applications: Vec<Option<Application>>,
     sessions: Vec<Option<Session>>,
     events: Vec<AuditEvent>,
@@ -122,7 +123,7 @@ impl Picture {
         let other = differences!("other: ", self.other, before.other,
             tenants settings users grants holders applications records messages sessions events);
         let outside = differences!("platform: ", self.outside, before.outside,
-            tenants settings candidates applications sessions events flows limits values);
+            tenants settings candidates owners applications sessions events flows limits values);
         inside
             .into_iter()
             .chain(other)
@@ -358,6 +359,7 @@ impl Twins {
     async fn outside(&self, u: &mut Unit) -> Result<Outside> {
         let mut outside = Outside {
             candidates: u.users().candidates(&self.login()).await?,
+            owners: Vec::new(),
             events: u
                 .audit()
                 .list(&AuditFilter::default(), Page::first(9))
@@ -375,6 +377,11 @@ impl Twins {
             outside
                 .settings
                 .push(u.tenants().settings(tenant.id).await?);
+        }
+        for record in [&self.record, &self.foreign_record, &self.new.record] {
+            let key = record.key.unwrap_or(self.key);
+            let owners = u.records().owners(&self.provider, &key).await?;
+            outside.owners.extend(owners);
         }
         for application in [
             &self.application,

@@ -107,6 +107,7 @@ flaws! {
         "isolation::tenant_methods_are_refused_in_a_platform_unit",
         "isolation::platform_methods_are_refused_once_a_tenant_was_entered",
         "archive::a_kind_of_another_scope_is_refused",
+        "owners::owners_are_named_to_the_platform_only",
     ]
     enters_from_tenants EntersFromTenants [
         "isolation::entering_a_tenant_is_refused_in_a_tenant_unit",
@@ -211,6 +212,7 @@ flaws! {
         "records::at_most_a_thousand_records_of_a_user_are_listed",
         "archive::pieces_of_rows_make_up_the_whole",
         "outbox::those_due_for_longest_are_claimed_first_and_no_more_than_asked",
+        "owners::at_most_a_hundred_owners_are_named",
     ]
     lists_backwards ListsBackwards [
         "grants::a_grant_is_held_until_it_is_withdrawn",
@@ -219,6 +221,7 @@ flaws! {
         "archive::pieces_of_rows_make_up_the_whole",
         "archive::a_page_may_end_between_two_grants_of_a_user",
         "archive::names_are_sorted_by_their_bytes",
+        "owners::the_owners_of_a_key_are_named_by_tenant",
     ]
     ignores_filters IgnoresFilters [
         "deletion::an_audit_event_about_a_deleted_tenant_can_still_be_written",
@@ -230,6 +233,7 @@ flaws! {
         "sessions::filters_of_sessions_hold_together",
         "session_ends::all_valid_sessions_of_a_tenant_end_together",
         "audit::events_are_filtered_by_action_object_and_time",
+        "owners::a_record_of_nobody_or_of_another_provider_has_no_owner_here",
     ]
     ignores_references IgnoresReferences [
         "applications::an_application_needs_its_tenant",
@@ -253,6 +257,7 @@ flaws! {
         "limits::a_counter_is_reached_from_every_scope",
         "limits::clearing_a_counter_leaves_the_others",
         "archive_writes::rows_that_were_put_are_found_by_the_repositories",
+        "owners::an_expired_record_has_its_owner_until_it_is_removed",
     ]
     never_expires NeverExpires [
         "units::every_write_is_seen_by_others_once_it_is_committed",
@@ -262,6 +267,7 @@ flaws! {
         "limits::expired_counters_are_removed_piece_by_piece",
         "races::what_has_expired_is_removed_once_by_many",
         "outbox::expired_messages_are_removed_piece_by_piece",
+        "owners::an_expired_record_has_its_owner_until_it_is_removed",
     ]
     claims_twice ClaimsTwice [
         "outbox::a_claimed_message_is_due_again_when_its_claim_ends",
@@ -296,6 +302,7 @@ flaws! {
         "deletion::a_deleted_user_takes_grants_and_records_along",
         "archive_writes::a_user_that_is_removed_takes_its_own_along",
         "archive_writes::a_tenant_that_is_removed_takes_its_own_along",
+        "owners::a_deleted_user_or_tenant_owns_nothing",
     ]
     removes_history RemovesHistory [
         "deletion::a_deleted_tenant_leaves_its_sessions_and_audit_events",
@@ -455,6 +462,7 @@ flaws! {
     ]
     puts_only_new PutsOnlyNew [
         "archive_writes::a_row_that_is_put_replaces_the_one_of_its_key",
+        "owners::records_that_are_put_and_removed_change_who_owns",
     ]
     keeps_masters KeepsMasters [
         "archive_writes::masters_follow_a_tenant_that_is_put_below_another",
@@ -474,5 +482,9 @@ flaws! {
     ]
     rewrites_events RewritesEvents [
         "archive_writes::audit_events_stay_as_they_are",
+    ]
+    keeps_keys KeepsKeys [
+        "owners::a_record_without_its_key_or_its_row_has_no_owner",
+        "records::an_update_changes_key_label_expiry_and_bytes_only",
     ]
 }

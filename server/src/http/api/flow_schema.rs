@@ -219,6 +219,14 @@ struct Offer {
     kind: String,
     /// What it is called.
     label: String,
+    /// Whether somebody else says who a person is: choosing it leads to a step of kind
+    /// `redirect`. Absent: it is not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    third_party: bool,
+    /// The picture on its button: shapes in a square of 24 by 24 units, the origin at
+    /// the top left, painted in order. Absent: it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    mark: Vec<Shape>,
     /// Its form, if it begins with one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -227,6 +235,18 @@ struct Offer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, nullable = false)]
     challenge: Option<serde_json::Value>,
+}
+
+/// A filled shape of a picture.
+#[derive(Serialize, ToSchema)]
+struct Shape {
+    /// SVG path data.
+    #[schema(max_length = 4096, pattern = "^[A-Za-z0-9., -]+$")]
+    path: String,
+    /// Its colour; absent: that of the text beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = "^#[0-9A-Fa-f]{6}$")]
+    fill: Option<String>,
 }
 
 /// What is asked of the person; all texts are plain text.

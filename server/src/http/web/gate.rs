@@ -302,7 +302,9 @@ pub(super) fn asks_who(view: &FlowView) -> bool {
         return false;
     };
     let mut forms = providers.iter().filter_map(|offer| offer.form.as_ref());
-    forms.any(|form| form.fields.iter().any(|f| f.role == Role::Identifier))
+    let has_name = forms.any(|form| form.fields.iter().any(|f| f.role == Role::Identifier));
+    // Whom a third party knows is known when the browser comes back.
+    has_name || (!view.proven && providers.iter().any(|offer| offer.third_party))
 }
 
 /// A flow of this browser.

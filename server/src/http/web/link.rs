@@ -63,6 +63,8 @@ pub(super) async fn show(visit: Visit) -> Answer {
     view.methods.push(Method {
         id: "link".to_owned(),
         label: text("title")?,
+        third_party: false,
+        mark: Vec::new(),
         post: Post::new(address(&visit, purpose)),
         tenant_field: None,
         remember_name: None,

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use gatelodge_core::{
+    Error,
     engine::{DutyReason, FlowView, Notice, Offer, StepBody},
-    provider::{self, Form, Role},
+    model::ProviderId,
+    provider::{self, Description, Form, Role},
     secret::Secret,
     service::TenantRef,
 };
@@ -20,8 +22,8 @@ use super::{
     visit::{Answer, Visit, with_parameter},
 };
 use crate::pages::views::{
-    Action, ActionStyle, DisplayItem, Field, FieldKind, FlowView as View, Instead, Link, Method,
-    MethodKind, Post, QrCode, Shown, StepForm, TenantLabel,
+    Action, ActionStyle, DisplayItem, Field, FieldKind, FlowView as View, Instead, Link, MarkShape,
+    Method, MethodKind, Post, QrCode, Shown, StepForm, TenantLabel,
 };
 
 const TENANT: &str = "tenant";
@@ -56,6 +58,13 @@ impl Default for Again<'_> {
             error: None,
             errors: &[],
         }
+    }
+}
+
+impl Again<'_> {
+    /// Whether there was one.
+    fn is_answer(&self) -> bool {
+        self.status != StatusCode::OK
     }
 }
 
@@ -97,6 +106,9 @@ pub(super) async fn page(visit: &Visit, gate: Gate, flow: &FlowView, again: &Aga
     view.links = sheet.links().await?;
     let mut response = visit.page(again.status, &view)?;
     let_forms_lead_on(visit, flow, response.headers_mut()).await?;
+    if !again.is_answer() {
+        lead_away(&view, response.headers_mut())?;
+    }
     Ok(response)
 }
 
@@ -109,6 +121,23 @@ fn notice_key(notice: Notice) -> &'static str {
         Notice::Barred => "flow.notice.barred",
         Notice::Failed => "flow.notice.failed",
     }
+}
+
+/// On to a third party without a click, where that is all there is to do.
+///
+/// Not by a redirect: browsers hold `form-action` against every redirect that follows a
+/// form, also against those with which the third party goes on from there, and nobody
+/// knows them beforehand. With this page the form has come to its end.
+fn lead_away(view: &View, headers: &mut HeaderMap) -> Result<(), PageProblem> {
+    let [Method { kind, .. }] = view.methods.as_slice() else {
+        return Ok(());
+    };
+    if let MethodKind::Link { href } = kind {
+        let onward = HeaderValue::from_str(&format!("0;url={href}"));
+        let onward = onward.map_err(|_| Error::internal("a web address is no header"))?;
+        headers.insert(header::REFRESH, onward);
+    }
+    Ok(())
 }
 
 fn remembered(visit: &Visit, gate: Gate, flow: &FlowView) -> Option<Remembered> {
@@ -226,15 +255,16 @@ impl Sheet<'_> {
         Ok(Some(why))
     }
 
+    /// What a provider says of itself; `None` for what the engine asks.
+    fn description(&self, provider: &str) -> Option<&Description> {
+        let id = ProviderId::new(provider).ok()?;
+        let configured = self.visit.platform().providers().provider(&id)?;
+        Some(&configured.description)
+    }
+
     fn label(&self, provider: &str) -> String {
-        let registry = self.visit.platform().providers();
-        let configured = gatelodge_core::model::ProviderId::new(provider)
-            .ok()
-            .and_then(|id| registry.provider(&id));
-        configured.map_or_else(
-            || provider.to_owned(),
-            |configured| configured.description.label.clone(),
-        )
+        let description = self.description(provider);
+        description.map_or_else(|| provider.to_owned(), |found| found.label.clone())
     }
 
     fn fill(&self, view: &mut View) -> Result<(), PageProblem> {
@@ -295,15 +325,18 @@ impl Sheet<'_> {
         })
     }
 
-    /// To a third party: by a link, since a form may not lead to another host.
+    /// To a third party: by a link, should the browser not go there by itself.
     fn redirect(&self, view: &mut View, provider: &str, url: &str) -> Result<(), PageProblem> {
         let parsed = url::Url::parse(url).ok();
         if !parsed.is_some_and(|url| matches!(url.scheme(), "https" | "http")) {
-            let error = gatelodge_core::Error::internal("a provider leads to no web address");
+            let error = Error::internal("a provider leads to no web address");
             return Err(error.into());
         }
         let label = self.label(provider);
         let values = [("method", label.as_str())];
+        if !self.again.is_answer() {
+            view.intro = Some(self.visit.tv("flow.leaving", &values)?);
+        }
         let href = url.to_owned();
         let mut method = self.method(provider, MethodKind::Link { href }, None);
         method.label = self.visit.tv("flow.continue_with", &values)?;
@@ -347,9 +380,13 @@ impl Sheet<'_> {
         if let Some(identifier) = identifier {
             post = post.hidden(NAME_FIELD, identifier);
         }
+        let description = self.description(provider);
+        let shapes = description.map_or(&[][..], |found| found.mark.shapes());
         Method {
             id: provider.to_owned(),
             label: self.label(provider),
+            third_party: description.is_some_and(|found| found.third_party),
+            mark: shapes.iter().map(shape).collect(),
             post,
             tenant_field: None,
             remember_name,
@@ -527,6 +564,13 @@ fn identifier(form: &Form) -> Option<&provider::Field> {
     form.fields
         .iter()
         .find(|field| field.role == Role::Identifier)
+}
+
+fn shape(shape: &provider::Shape) -> MarkShape {
+    MarkShape {
+        path: shape.path.clone(),
+        fill: shape.fill.clone(),
+    }
 }
 
 fn field_view(field: &provider::Field) -> Field {

@@ -180,6 +180,10 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("flow.add_factor.choose", "{method}"),
     ("flow.remove_factor.title", "Remove this second step?"),
     ("flow.continue_with", "Continue with {method}"),
+    (
+        "flow.leaving",
+        "Taking you to {method}. If nothing happens, use the button.",
+    ),
     ("flow.start_again", "Start again"),
     (
         "flow.wait",

@@ -68,6 +68,11 @@ pub struct Method {
     pub id: String,
     /// What it is called: "Password", "Continue with Google".
     pub label: String,
+    /// Whether it leads to a third party: its button is a neutral one then, as the rules
+    /// of those services ask for.
+    pub third_party: bool,
+    /// The picture on its button; empty: none.
+    pub mark: Vec<MarkShape>,
     /// Target, with flow, step and provider as hidden inputs.
     pub post: Post,
     /// Asked first when the tenant is not known: an input called `tenant`.
@@ -79,6 +84,15 @@ pub struct Method {
     /// What it wants.
     #[serde(flatten)]
     pub kind: MethodKind,
+}
+
+/// A filled shape of a picture of 24 by 24 units.
+#[derive(Debug, Clone, Serialize)]
+pub struct MarkShape {
+    /// SVG path data.
+    pub path: String,
+    /// Its colour, `#rrggbb`; `None`: that of the text.
+    pub fill: Option<String>,
 }
 
 /// What a way to go on wants from the person.

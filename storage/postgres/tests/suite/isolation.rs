@@ -3,7 +3,7 @@
 
 use gatelodge_core::{
     model::{Grant, NameKey, Tenant, TenantSettings},
-    storage::{Mode, Page, Scope, Storage, UnitOfWork},
+    storage::{Mode, Page, Record, Scope, Storage, UnitOfWork},
 };
 use gatelodge_storage_postgres::{PostgresConfig, PostgresStorage};
 use gatelodge_storage_suite::fixtures::{Fixtures, provider};
@@ -41,7 +41,10 @@ async fn two_tenants(storage: &PostgresStorage) -> [Tenant; 2] {
         let application = make.application(tenant, "shop");
         unit.applications().create(&application).await.unwrap();
         let provider = provider("password");
-        let record = make.record(&provider, Some(user.id));
+        let record = Record {
+            key: Some(make.hash()),
+            ..make.record(&provider, Some(user.id))
+        };
         unit.records().create(&record).await.unwrap();
         let message = make.message(tenant, &user);
         unit.outbox().add(&message).await.unwrap();
@@ -228,6 +231,12 @@ async fn the_platforms_role_reaches_its_named_tables_only() {
     raw.enter(&roles.platform, None).await;
     for denied in [
         "SELECT * FROM records",
+        "SELECT sealed FROM records",
+        "SELECT label FROM records",
+        "SELECT tenant FROM records FOR UPDATE",
+        "UPDATE records SET key = NULL",
+        "DELETE FROM records",
+        "INSERT INTO records SELECT tenant, gen_random_uuid(), provider, \"user\", NULL, 'x', NULL, now(), 1, '' FROM records",
         "SELECT * FROM users",
         "SELECT display_name FROM users",
         "SELECT email FROM users",
@@ -266,6 +275,35 @@ async fn the_platforms_role_reaches_its_named_tables_only() {
     assert_eq!(raw.number("SELECT count(*) FROM applications").await, 2);
     let found = format!("SELECT count(*) FROM sessions WHERE tenant = '{}'", one.id);
     assert_eq!(raw.number(&found).await, 1);
+}
+
+#[tokio::test]
+async fn the_platforms_role_sees_whose_a_key_is_and_no_other_record() {
+    let (place, _storage, mut raw, [one, other]) = world().await;
+    let roles = roles(&place);
+    let found = "SELECT count(\"user\") FROM records WHERE provider = 'password'";
+    for (change, left) in [
+        (String::new(), 2),
+        (
+            format!(
+                "UPDATE gatelodge.records SET key = NULL WHERE tenant = '{}'",
+                one.id
+            ),
+            1,
+        ),
+        (
+            format!(
+                "UPDATE gatelodge.records SET \"user\" = NULL WHERE tenant = '{}'",
+                other.id
+            ),
+            0,
+        ),
+    ] {
+        place.0.sql(&change);
+        raw.enter(&roles.platform, None).await;
+        assert_eq!(raw.number(found).await, left, "{change}");
+        raw.run("ROLLBACK").await.unwrap();
+    }
 }
 
 #[tokio::test]

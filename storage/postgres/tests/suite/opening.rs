@@ -13,6 +13,7 @@ use gatelodge_core::{
 };
 use gatelodge_postgres::run_sql;
 use gatelodge_storage_postgres::{PostgresConfig, PostgresStorage};
+use gatelodge_storage_suite::fixtures::{Fixtures, provider};
 
 use crate::place::{Place, has, put, refusal};
 
@@ -20,7 +21,7 @@ use crate::place::{Place, has, put, refusal};
 async fn works(config: PostgresConfig) -> PostgresStorage {
     let storage = PostgresStorage::open(config).await.unwrap();
     storage.check().await.unwrap();
-    let tenant = gatelodge_storage_suite::fixtures::Fixtures::seeded(1).tenant("nobody");
+    let tenant = Fixtures::seeded(1).tenant("nobody");
     let mut unit = storage
         .begin(Scope::Tenant(tenant.id), Mode::Write)
         .await
@@ -44,7 +45,7 @@ async fn several_nodes_that_open_a_new_database_at_once_all_succeed() {
     let rows = place
         .0
         .sql("SELECT count(*) FROM gatelodge.schema_migrations");
-    assert_eq!(rows, "3");
+    assert_eq!(rows, "4");
 }
 
 #[tokio::test]
@@ -493,15 +494,25 @@ async fn a_database_of_the_first_schema_is_migrated_and_keeps_its_rows() {
     put(&old, "kept").await.unwrap();
     let first = "SELECT min_binary = '0.1.0' FROM gatelodge.schema_info";
     assert_eq!(place.0.sql(first), "t");
-    place.0.sql(
+    let platform = place
+        .0
+        .sql("SELECT platform_role FROM gatelodge.schema_info");
+    place.0.sql(&format!(
         "DROP TABLE gatelodge.application_origins, gatelodge.applications, gatelodge.outbox; \
+         DROP INDEX gatelodge.records_by_owner; DROP POLICY platform ON gatelodge.records; \
+         REVOKE SELECT (tenant, provider, \"user\", key) ON gatelodge.records FROM {platform}; \
          DELETE FROM gatelodge.schema_migrations WHERE version > 1",
-    );
+    ));
     let new = works(two).await;
     assert!(has(&new, "kept").await.unwrap());
     assert_eq!(place.0.sql("SELECT count(*) FROM gatelodge.outbox"), "0");
     let applications = "SELECT count(*) FROM gatelodge.applications";
     assert_eq!(place.0.sql(applications), "0");
+    let mut unit = new.begin(Scope::Platform, Mode::Read).await.unwrap();
+    let (provider, key) = (provider("password"), Fixtures::seeded(1).hash());
+    let owners = unit.records().owners(&provider, &key).await;
+    assert_eq!(owners.unwrap(), []);
+    unit.commit().await.unwrap();
     assert_eq!(place.0.sql(first), "t", "old servers go on");
     put(&old, "later").await.unwrap();
     assert!(has(&new, "later").await.unwrap());

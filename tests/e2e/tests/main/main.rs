@@ -1,7 +1,8 @@
 //! The real binary, over HTTP and in a real browser.
 //!
 //! One program, since each that is linked costs seconds; a module per subject. Tests run side by side, each with a
-//! server of its own; no more than two browsers run at a time.
+//! server of its own; no more than two browsers run at a time. Only `third_parties` has its server in this process, for
+//! ways to sign in that the binary does not have.
 //!
 //! They run on the embedded database, and with `E2E_STORAGE=postgres` on Postgres. `tests/run` does both; which modules it
 //! leaves out the second time, and why, is said there.
@@ -38,3 +39,4 @@ mod signing_in;
 mod signing_out;
 mod signing_up;
 mod tenants;
+mod third_parties;

@@ -12,4 +12,5 @@ pub(crate) mod secrets;
 pub(crate) mod silent;
 pub(crate) mod states;
 pub(crate) mod steps;
+pub(crate) mod third_party;
 pub(crate) mod time;

@@ -4,7 +4,7 @@ use gatelodge_core::{
     environment::later,
     provider::{
         Action, Display, Effect, ExternalIdentity, Field, FieldError, FieldKind, Form, Message,
-        NewRecord, Proof, Role, Step,
+        NewRecord, Proof, Role, Step, Who,
     },
 };
 
@@ -228,6 +228,9 @@ fn check_field(field: &Field) {
 }
 
 fn check_proof(proof: &Proof, exchange: &Exchange) {
+    if let Who::External { identity } = &proof.who {
+        check_identity(identity);
+    }
     for amr in &proof.amr {
         assert!(is_word(amr, "-_."), "`amr` is a short word, not `{amr}`");
     }

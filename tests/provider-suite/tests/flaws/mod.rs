@@ -210,6 +210,33 @@ const THIRD_PARTY: &[Shown] = &[
         "wants_to_be_changed",
         &["the_right_answer_proves_exactly_the_subject"],
     ),
+    (
+        "hides_what_it_is",
+        &["a_third_party_is_there_exactly_when_declared"],
+    ),
+    (
+        "does_not_say_what_it_is",
+        &["a_third_party_is_there_exactly_when_declared"],
+    ),
+    (
+        "names_candidates",
+        &[
+            "a_third_party_and_nobody_else_proves_identities",
+            "only_one_that_finds_the_tenant_names_candidates",
+        ],
+    ),
+    ("has_a_long_issuer", &["steps_are_well_formed"]),
+    ("has_a_long_subject", &["steps_are_well_formed"]),
+    ("has_no_subject", &["steps_are_well_formed"]),
+    ("keeps_too_much", &["what_is_kept_fits_beside_an_identity"]),
+    (
+        "bars_whom_it_does_not_know",
+        &["nobody_is_barred_for_what_was_not_kept"],
+    ),
+    (
+        "does_not_say_what_to_do",
+        &["what_it_finds_out_about_itself_is_said_in_words"],
+    ),
 ];
 
 const MAILED_LINK: &[Shown] = &[

@@ -85,6 +85,9 @@ struct ThirdParty {
     flaw: String,
 }
 
+/// What is kept, over and over.
+const KEPT: &[u8] = b"kept";
+
 #[async_trait]
 impl Provider for ThirdParty {
     fn describe(&self) -> Description {
@@ -101,7 +104,7 @@ impl Provider for ThirdParty {
             inline: self.flaw == "redirects_inline",
             links: Vec::new(),
             silent: false,
-            third_party: true,
+            third_party: self.flaw != "does_not_say_what_it_is",
             mark: gatelodge_core::provider::Mark::default(),
             refusal_floor_ms: 500,
         }
@@ -170,29 +173,53 @@ impl Provider for ThirdParty {
         if !is_bound && self.flaw != "does_not_bind_the_nonce" {
             return Ok(Turn::refused("wrong_nonce"));
         }
-        let who = Who::External {
-            identity: ExternalIdentity {
-                connection: context.facts.provider.clone(),
-                issuer: "https://party.example".to_owned(),
-                subject: match self.flaw.as_str() {
-                    "takes_everybody_for_one" => "somebody".to_owned(),
-                    _ => subject.unwrap_or_default().to_owned(),
-                },
-                claims: BTreeMap::new(),
-            },
-        };
+        let who = self.who(context, subject.unwrap_or_default());
         let renew = (self.flaw == "wants_to_be_changed").then_some(Renewal {
             reason: MustChange::Age,
             due: None,
         });
+        let most = match self.flaw.as_str() {
+            "keeps_too_much" => 16 * 1024 + 1,
+            _ => 16 * 1024,
+        };
         Ok(Turn::proven(Proof {
             renew,
+            keep: State(KEPT.iter().copied().cycle().take(most).collect()),
             ..Proof::of(who)
         }))
     }
 
     fn third_party(&self) -> Option<&dyn gatelodge_core::provider::ThirdParty> {
-        Some(self)
+        (self.flaw != "hides_what_it_is").then_some(self)
+    }
+}
+
+impl ThirdParty {
+    fn who(&self, context: &Context<'_>, subject: &str) -> Who {
+        let flaw = self.flaw.as_str();
+        if flaw == "names_candidates" {
+            let subject = context.facts.subject.as_ref().map(|subject| subject.id);
+            let tenant = context.facts.tenant.as_ref().map(|tenant| tenant.id);
+            let users = tenant.zip(subject).into_iter().collect();
+            return Who::Candidates { users };
+        }
+        let long = "x".repeat(3_000);
+        Who::External {
+            identity: ExternalIdentity {
+                connection: context.facts.provider.clone(),
+                issuer: match flaw {
+                    "has_a_long_issuer" => format!("https://party.example/{long}"),
+                    _ => "https://party.example".to_owned(),
+                },
+                subject: match flaw {
+                    "takes_everybody_for_one" => "somebody".to_owned(),
+                    "has_a_long_subject" => format!("{subject}{long}"),
+                    "has_no_subject" => String::new(),
+                    _ => subject.to_owned(),
+                },
+                claims: BTreeMap::new(),
+            },
+        }
     }
 }
 
@@ -202,8 +229,15 @@ impl gatelodge_core::provider::ThirdParty for ThirdParty {
         Ok(())
     }
 
-    async fn recheck(&self, _: &Context<'_>, _: &State) -> Result<Rechecked> {
-        Ok(Rechecked::Unknown {})
+    async fn recheck(&self, _: &Context<'_>, kept: &State) -> Result<Rechecked> {
+        let is_whole = !kept.0.is_empty() && kept.0.chunks(4).all(|chunk| chunk == KEPT);
+        Ok(match self.flaw.as_str() {
+            _ if is_whole => Rechecked::Welcome { keep: kept.clone() },
+            "bars_whom_it_does_not_know" => Rechecked::Barred {
+                reason: "unknown".to_owned(),
+            },
+            _ => Rechecked::Unknown {},
+        })
     }
 
     async fn sign_out(&self, _: &Context<'_>, _: &Url) -> Option<Url> {
@@ -211,6 +245,13 @@ impl gatelodge_core::provider::ThirdParty for ThirdParty {
     }
 
     async fn diagnose(&self, _: &Context<'_>) -> Vec<Finding> {
-        Vec::new()
+        let remedy = match self.flaw.as_str() {
+            "does_not_say_what_to_do" => "",
+            _ => "Wait until it is later.",
+        };
+        vec![
+            Finding::good("discovery", "The third party can be reached."),
+            Finding::doubtful("clock", "It is early.", remedy),
+        ]
     }
 }

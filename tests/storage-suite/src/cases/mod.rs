@@ -16,6 +16,7 @@ mod isolation;
 mod limits;
 mod names;
 mod outbox;
+mod owners;
 mod races;
 mod records;
 mod session_ends;

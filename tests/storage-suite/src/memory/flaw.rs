@@ -158,4 +158,6 @@ flaws! {
     SplitsGrants,
     /// Audit events are replaced and removed.
     RewritesEvents,
+    /// A record is found by its first key for ever.
+    KeepsKeys,
 }

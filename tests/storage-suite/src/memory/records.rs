@@ -67,6 +67,7 @@ impl RecordRepository for MemoryUnit {
             let records = state.records.iter().filter(|(_, record)| {
                 record.key == Some(*key)
                     && (record.provider == *provider || view.has(Flaw::IgnoresFilters))
+                    && is_shown(record, view)
             });
             let owned = records.filter_map(|((tenant, _), record)| Some((*tenant, record.user?)));
             let mut owners: Vec<_> = owned.take(view.limit(100)).collect();
@@ -105,7 +106,13 @@ impl RecordRepository for MemoryUnit {
             } else {
                 stored
             };
+            let kept = if view.has(Flaw::KeepsKeys) {
+                stored
+            } else {
+                record
+            };
             let changed = Record {
+                key: kept.key,
                 user: fixed.user,
                 created_at: fixed.created_at,
                 version,
