@@ -63,6 +63,7 @@ replays!(
     r11_cursors: "cursors",
     r11_names: "names",
     r11_one_time_codes: "one_time_codes",
+    r11_openid_answers: "openid_answers",
     r11_password_hashes: "password_hashes",
     r11_recovery_codes: "recovery_codes",
     r11_requests: "requests",

@@ -8,11 +8,13 @@
 
 mod files;
 mod house;
+mod openid;
 mod texts;
 mod third_parties;
 mod web;
 
 pub use files::{backup_text, configuration, password_hashes, sealed_values};
+pub use openid::openid_answers;
 pub use texts::{addresses, cookies, names, one_time_codes, recovery_codes, tokens};
 pub use third_parties::{access_tokens, applications};
 pub use web::{bodies, cursors, requests, return_to};
@@ -22,7 +24,7 @@ pub type Door = fn(&[u8]);
 
 /// All doors, each by the name of its function, of its target in `fuzz/fuzz_targets` and of its folder in
 /// `fuzz/corpus`.
-pub const DOORS: [(&str, Door); 16] = [
+pub const DOORS: [(&str, Door); 17] = [
     ("access_tokens", access_tokens),
     ("addresses", addresses),
     ("applications", applications),
@@ -33,6 +35,7 @@ pub const DOORS: [(&str, Door); 16] = [
     ("cursors", cursors),
     ("names", names),
     ("one_time_codes", one_time_codes),
+    ("openid_answers", openid_answers),
     ("password_hashes", password_hashes),
     ("recovery_codes", recovery_codes),
     ("requests", requests),
