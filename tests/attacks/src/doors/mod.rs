@@ -8,11 +8,13 @@
 
 mod files;
 mod house;
+mod services;
 mod texts;
 mod third_parties;
 mod web;
 
 pub use files::{backup_text, configuration, password_hashes, sealed_values};
+pub use services::services;
 pub use texts::{addresses, cookies, names, one_time_codes, recovery_codes, tokens};
 pub use third_parties::{access_tokens, applications};
 pub use web::{bodies, cursors, requests, return_to};
@@ -22,7 +24,7 @@ pub type Door = fn(&[u8]);
 
 /// All doors, each by the name of its function, of its target in `fuzz/fuzz_targets` and of its folder in
 /// `fuzz/corpus`.
-pub const DOORS: [(&str, Door); 16] = [
+pub const DOORS: [(&str, Door); 17] = [
     ("access_tokens", access_tokens),
     ("addresses", addresses),
     ("applications", applications),
@@ -38,5 +40,6 @@ pub const DOORS: [(&str, Door); 16] = [
     ("requests", requests),
     ("return_to", return_to),
     ("sealed_values", sealed_values),
+    ("services", services),
     ("tokens", tokens),
 ];
