@@ -23,6 +23,7 @@ use crate::{
     gatelodge::page_options,
     http::{request_id::RequestIds, series::Series},
     messages::messages,
+    outbound::Guarded,
     pages::{PageError, Renderer},
     plugins,
 };
@@ -113,7 +114,7 @@ pub async fn open_platform(loaded: &Loaded, opening: Opening) -> Result<Platform
         settings: config.effective_settings(),
         limits: config.limit_policy(),
         messages,
-        outbound: std::sync::Arc::new(gatelodge_core::provider::Nowhere),
+        outbound: Arc::new(Guarded::new(&config.outbound)),
         origins: policy.origins().clone(),
         session_memory: SESSION_MEMORY,
         key_policy: config.key_policy(),

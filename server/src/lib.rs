@@ -81,6 +81,7 @@ mod listener;
 mod logging;
 mod loops;
 mod messages;
+mod outbound;
 #[doc(hidden)]
 pub mod pages;
 mod plugins;

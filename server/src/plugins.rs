@@ -30,6 +30,8 @@ pub(crate) const DEFAULT_KINDS: &[&str] = &[
 fn kinds() -> Registry {
     #[allow(unused_mut, reason = "a build without any provider changes nothing")]
     let mut registry = Registry::new();
+    #[cfg(feature = "oauth2")]
+    gatelodge_provider_oauth2::register(&mut registry);
     #[cfg(feature = "oidc")]
     gatelodge_provider_oidc::register(&mut registry);
     #[cfg(feature = "one-time-code")]

@@ -27,6 +27,7 @@ mod mail;
 mod metrics;
 mod network;
 mod origin;
+mod outbound;
 mod pages;
 mod providers;
 mod registration;
@@ -64,6 +65,7 @@ pub use self::{
     metrics::MetricsConfig,
     network::{client_address, network_of},
     origin::{InvalidOrigin, Origin, OriginPolicy, Scheme, Whose, resolve_origin},
+    outbound::OutboundConfig,
     pages::PagesConfig,
     providers::ProviderConfig,
     registration::{RegistrationConfig, RequiredAttribute},
@@ -80,13 +82,14 @@ pub use self::{
 };
 
 /// The sections, in the order they are shown. `providers`, a list, comes after them.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "server",
     "storage",
     "keys",
     "backup",
     "mail",
     "sms",
+    "outbound",
     "session",
     "tokens",
     "registration",
@@ -114,6 +117,8 @@ pub struct Config {
     pub mail: MailConfig,
     /// How text messages are sent.
     pub sms: SmsConfig,
+    /// Which addresses may be asked.
+    pub outbound: OutboundConfig,
     /// How long a sign-in lasts.
     pub session: SessionConfig,
     /// How access tokens for applications are signed.
@@ -145,6 +150,7 @@ impl Default for Config {
             backup: BackupConfig::default(),
             mail: MailConfig::default(),
             sms: SmsConfig::default(),
+            outbound: OutboundConfig::default(),
             session: SessionConfig::default(),
             tokens: TokensConfig::default(),
             registration: RegistrationConfig::default(),

@@ -20,6 +20,7 @@ pub(super) fn problems(config: &Config) -> Vec<Finding> {
     check_times(config, &mut problems);
     check_backup(config, &mut problems);
     check_messages(config, &mut problems);
+    problems.extend(config.outbound.problems());
     check_tenancy(config, &mut problems);
     check_pages(config, &mut problems);
     check_providers(config, &mut problems);

@@ -35,6 +35,8 @@ impl HookSender {
         let Some((url, secret)) = config.address().zip(config.secret.clone()) else {
             return Ok(None);
         };
+        // Not the guarded client that providers have: whoever runs the server names this one
+        // address, which may well be inside, and no answer of it is read.
         let client = Client::builder()
             // It is called at the configured address, or not at all.
             .redirect(Policy::none())

@@ -69,6 +69,7 @@ replays!(
     r11_requests: "requests",
     r11_return_to: "return_to",
     r11_sealed_values: "sealed_values",
+    r11_services: "services",
     r11_tokens: "tokens",
 );
 

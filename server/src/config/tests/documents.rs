@@ -98,6 +98,7 @@ fn the_example_is_still_accepted_with_every_comment_opened() {
         "url.secret",
         "texts.toml",
         "google.secret",
+        "github.secret",
         "mail.secret",
         "sms.secret",
         "ca.pem",

@@ -8,6 +8,7 @@ mod hosts;
 mod layers;
 mod messages;
 mod origins;
+mod outbound;
 mod providers;
 mod second_factor;
 mod secrets;

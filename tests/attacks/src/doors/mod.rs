@@ -9,12 +9,14 @@
 mod files;
 mod house;
 mod openid;
+mod services;
 mod texts;
 mod third_parties;
 mod web;
 
 pub use files::{backup_text, configuration, password_hashes, sealed_values};
 pub use openid::openid_answers;
+pub use services::services;
 pub use texts::{addresses, cookies, names, one_time_codes, recovery_codes, tokens};
 pub use third_parties::{access_tokens, applications};
 pub use web::{bodies, cursors, requests, return_to};
@@ -41,5 +43,6 @@ pub const DOORS: [(&str, Door); 17] = [
     ("requests", requests),
     ("return_to", return_to),
     ("sealed_values", sealed_values),
+    ("services", services),
     ("tokens", tokens),
 ];
