@@ -26,7 +26,7 @@ pub type Door = fn(&[u8]);
 
 /// All doors, each by the name of its function, of its target in `fuzz/fuzz_targets` and of its folder in
 /// `fuzz/corpus`.
-pub const DOORS: [(&str, Door); 17] = [
+pub const DOORS: [(&str, Door); 18] = [
     ("access_tokens", access_tokens),
     ("addresses", addresses),
     ("applications", applications),
