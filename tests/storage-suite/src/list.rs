@@ -135,6 +135,9 @@ macro_rules! for_each_case {
                 records_are_removed_from_the_millisecond_after_their_end
                 expired_records_are_removed_of_all_providers_and_piece_by_piece
             }
+            record_keys {
+                keys_and_whose_they_are_are_listed_page_by_page
+            }
             outbox {
                 a_message_is_claimed_as_it_was_added
                 a_message_that_was_put_is_claimed

@@ -187,6 +187,7 @@ fn records() -> Vec<Operation> {
         Tenant Reads "records.by_key" |u, t| async {
             u.records().by_key(&t.provider, &t.record.key.unwrap_or(t.key)).await
         };
+        Platform Reads "records.keyed" |u, t| u.records().keyed(&t.provider, Page::first(9));
         Tenant Reads "records.by_user" |u, t| u.records().by_user(&t.provider, t.user.id);
         Tenant Writes "records.update" |u, t| async {
             u.records().update(&Record { label: "changed".to_owned(), ..t.record.clone() }).await

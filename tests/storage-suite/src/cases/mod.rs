@@ -17,6 +17,7 @@ mod limits;
 mod names;
 mod outbox;
 mod races;
+mod record_keys;
 mod records;
 mod session_ends;
 mod sessions;
