@@ -20,8 +20,8 @@ use crate::{
     provider::{Outbound, Registry},
     seal::{KeyRing, MasterKey, SealContext},
     service::{
-        Accounts, Applications, AuditLog, Backups, Connections, Entries, Sessions, SetUp, Tenants,
-        Users,
+        Accounts, Applications, AuditLog, Backups, Connections, Entries, Rechecks, Sessions, SetUp,
+        Tenants, Users,
     },
     session_table::SessionTable,
     storage::{Change, FeedEvent, Mode, Page, Scope, Storage, UnitOfWork},
@@ -78,6 +78,7 @@ struct Inner {
     flow_starts: crate::engine::FlowStarts,
     /// The tenant whose expired records were removed last.
     tidied: Mutex<Option<TenantId>>,
+    rechecks: Rechecks,
 }
 
 impl fmt::Debug for Platform {
@@ -118,6 +119,7 @@ impl Platform {
             decide: Box::new(FixedGrants),
             sessions: SessionTable::new(parts.session_memory),
             tidied: Mutex::default(),
+            rechecks: Rechecks::default(),
         })))
     }
 
@@ -252,6 +254,10 @@ impl Platform {
 
     pub(crate) fn table(&self) -> &SessionTable {
         &self.0.sessions
+    }
+
+    pub(crate) fn rechecks(&self) -> &Rechecks {
+        &self.0.rechecks
     }
 
     pub(crate) fn flow_starts(&self) -> &crate::engine::FlowStarts {

@@ -42,6 +42,7 @@ mod sign_up;
 mod steps;
 mod support;
 mod tenants;
+mod third_party;
 mod tidying;
 mod tokens;
 mod users;

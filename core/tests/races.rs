@@ -19,7 +19,7 @@ use gatelodge_core::{
 use crate::support::{Browser, World};
 
 /// Enough for one to be over before the other begins.
-const ALIGNMENTS: usize = 70;
+pub(crate) const ALIGNMENTS: usize = 70;
 
 struct House {
     world: Arc<World>,
@@ -40,7 +40,11 @@ async fn house() -> House {
 
 /// Runs `one`, and `other` after so many of its steps; from then on they take
 /// turns.
-async fn aligned<A: Future, B: Future>(steps: usize, one: A, other: B) -> (A::Output, B::Output) {
+pub(crate) async fn aligned<A: Future, B: Future>(
+    steps: usize,
+    one: A,
+    other: B,
+) -> (A::Output, B::Output) {
     let (mut one, mut other) = (pin!(one), pin!(other));
     let (mut first, mut second, mut looks) = (None, None, 0);
     poll_fn(|context| {

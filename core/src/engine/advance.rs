@@ -81,6 +81,7 @@ impl Attempt<'_> {
                     identity,
                     keep: proof.keep,
                     links: false,
+                    factor: proven.factor.clone(),
                 };
                 Box::pin(self.identified(comer, proven, effects)).await
             }
@@ -473,6 +474,9 @@ impl Attempt<'_> {
             return Ok(obstacle);
         }
         let flow = &mut self.found.flow;
+        if flow.not_after.is_some_and(|end| end <= platform.now()) {
+            return Ok(Written::Refuse("proof_too_old"));
+        }
         if let Some(old) = flow.session {
             let end = SessionEnd {
                 at: platform.now(),
@@ -495,6 +499,7 @@ impl Attempt<'_> {
             scope: flow.scope.clone(),
             application: flow.application.as_ref().map(|named| named.name.clone()),
             client: self.client,
+            not_after: flow.not_after,
         };
         let (token, session, replaced) = start_session(platform, unit, new).await?;
         self.changes.extend(replaced);

@@ -201,7 +201,7 @@ impl Attempt<'_> {
             }
             (Some(Step::Prompt { .. }), ReplyAnswer::Fields(values)) => self.fields(values).await,
             (Some(Step::Redirect { .. }), ReplyAnswer::Fields(values)) => {
-                self.return_code(values).await
+                Box::pin(self.return_code(values)).await
             }
             _ => Ok(self.invalid(vec![error(
                 "answer",
@@ -268,7 +268,9 @@ impl Attempt<'_> {
         if counts {
             self.reserve().await?;
         }
-        self.again = (!matches!(answer, Answer::Poll {})).then(|| answer.clone());
+        // What came back from a third party is worth one exchange there.
+        let is_once = matches!(answer, Answer::Poll {} | Answer::Callback { .. });
+        self.again = (!is_once).then(|| answer.clone());
         let floor = u64::from(self.configured.description.refusal_floor_ms.min(10_000));
         let hold_until = (floor > 0).then(|| later(begun, Duration::from_millis(floor)));
         match self.ask_provider(answer).await? {
@@ -484,10 +486,9 @@ impl Attempt<'_> {
             .and_then(|offer| offer.shown.as_ref());
         let was_away = matches!(shown, Some(Step::Redirect { .. }));
         if was_away {
-            // The way back is used up, so every way is opened anew.
-            let flow = &mut self.found.flow;
-            flow.go_to(self.platform.environment(), flow.phase);
-            flow.notice = Some(notice.unwrap_or_else(|| Notice::of(reason)));
+            let notice = notice.unwrap_or_else(|| Notice::of(reason));
+            let environment = self.platform.environment();
+            self.found.flow.go_back(environment, notice);
             self.found.version = flow::save(self.platform, unit.as_mut(), &self.found).await?;
         }
         unit.commit().await?;

@@ -7,7 +7,7 @@
 //! the browser then goes to a registered return address with a code that counts once,
 //! and only in the hands of whoever has the flow's id.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -17,6 +17,7 @@ use super::{
     check::error,
     device,
     flow::{self, Flow, FlowHandle, Found, Transport},
+    identity::Notice,
 };
 use crate::{
     Error, Platform, Result,
@@ -39,7 +40,7 @@ const CODE: &str = "code";
 const HANDLE: &str = "handle";
 
 /// Where a browser goes that came back from a third party.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Arrival {
     /// It is where its flow is, and what it brought is taken: see [`SignIn::callback`].
     Here {
@@ -51,6 +52,15 @@ pub enum Arrival {
         /// To this address, which counts once.
         address: String,
     },
+}
+
+impl fmt::Debug for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Here { flow } => f.debug_struct("Here").field("flow", flow).finish(),
+            Self::Elsewhere { .. } => f.debug_struct("Elsewhere").finish_non_exhaustive(),
+        }
+    }
 }
 
 /// Where a `state` parameter leads.
@@ -202,7 +212,14 @@ impl SignIn<'_> {
 impl Attempt<'_> {
     async fn callback(mut self, parameters: BTreeMap<String, Secret>) -> Result<Progress> {
         self.claim_known().await?;
-        self.ask(Answer::Callback { parameters }).await
+        let (platform, found) = (self.platform, self.found.clone());
+        let asked = Box::pin(self.ask(Answer::Callback { parameters })).await;
+        if asked.is_err()
+            && let Err(error) = reopen(platform, found).await
+        {
+            tracing::debug!(?error, "a flow is left as it is");
+        }
+        asked
     }
 
     /// A client brings the code with which its browser came back.
@@ -237,6 +254,15 @@ impl Attempt<'_> {
             None => self.refuse("wrong_return_code").await,
         }
     }
+}
+
+/// Opens every way anew after a fault: the way back is used up. What has gone on
+/// meanwhile stays as it is.
+async fn reopen(platform: &Platform, mut found: Found) -> Result<()> {
+    found.flow.go_back(platform.environment(), Notice::Failed);
+    let mut unit = platform.write(Scope::Platform).await?;
+    flow::save(platform, unit.as_mut(), &found).await?;
+    unit.commit().await
 }
 
 /// Stores where a `state` parameter leads.

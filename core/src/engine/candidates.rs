@@ -121,7 +121,7 @@ impl SignIn<'_> {
             credential: chosen.credential.or(proof.factor.credential),
             ..proof.factor
         };
-        let comer = attempt.found.flow.comer.take();
+        let comer = attempt.found.flow.came.take();
         let scope = attempt.found.flow.scope.take();
         attempt
             .write(

@@ -54,7 +54,7 @@ pub(crate) fn error(field: &str, code: &str, message: &str) -> FieldError {
 }
 
 /// What a provider says for the audit log, if it is the short word it has to be.
-pub(super) fn plain_reason(reason: &str) -> &str {
+pub(crate) fn plain_reason(reason: &str) -> &str {
     let plain = (1..=64).contains(&reason.len())
         && reason
             .bytes()

@@ -110,6 +110,9 @@ pub(crate) struct Flow {
     /// Who came by a third party, as long as no account here is known to be theirs.
     #[serde(default)]
     pub(crate) comer: Option<Comer>,
+    /// Who came by one that several accounts are linked at, until one is chosen.
+    #[serde(default)]
+    pub(crate) came: Option<Comer>,
     /// What they are asked, in [`Phase::Newcomer`].
     #[serde(default)]
     pub(crate) newcomer: Option<Newcomer>,
@@ -119,6 +122,9 @@ pub(crate) struct Flow {
     /// Why the last way to a third party led nowhere.
     #[serde(default)]
     pub(crate) notice: Option<Notice>,
+    /// When a session that follows from an older proof ends at the latest.
+    #[serde(default)]
+    pub(crate) not_after: Option<Timestamp>,
     pub(crate) complete: bool,
     /// Whether the person wants to stay signed in on this device.
     #[serde(default)]
@@ -269,9 +275,11 @@ impl Flow {
             mailbox: false,
             own_origin: None,
             comer: None,
+            came: None,
             newcomer: None,
             has_linked: false,
             notice: None,
+            not_after: None,
             complete: false,
             stay: false,
         }
@@ -285,6 +293,12 @@ impl Flow {
         self.active = None;
         self.claim = None;
         self.notice = None;
+    }
+
+    /// Opens every way of its phase anew: the one that the browser took is used up.
+    pub(crate) fn go_back(&mut self, environment: &Environment, notice: Notice) {
+        self.go_to(environment, self.phase);
+        self.notice = Some(notice);
     }
 
     /// A new secret for the browser, so that what somebody planted before the
@@ -362,7 +376,7 @@ pub(crate) struct Found {
     pub(crate) id: String,
     pub(crate) handle: TokenHash,
     pub(crate) version: i64,
-    pub(crate) flow: Flow,
+    pub(crate) flow: Box<Flow>,
 }
 
 /// The id and handle of a new flow, and the browser's secret.
@@ -402,7 +416,7 @@ pub(crate) async fn find(platform: &Platform, handle: &FlowHandle) -> Result<Fou
         id: handle.id.clone(),
         handle: hash,
         version: stored.version,
-        flow,
+        flow: Box::new(flow),
     })
 }
 
@@ -419,7 +433,7 @@ pub(crate) async fn opened_meanwhile(platform: &Platform, found: &Found) -> Resu
     }
     Ok(Found {
         version: stored.version,
-        flow,
+        flow: Box::new(flow),
         ..found.clone()
     })
 }
@@ -437,6 +451,28 @@ pub(crate) async fn create(
         sealed: seal(platform, &handle, flow)?,
     };
     unit.flows().create(&stored).await
+}
+
+/// Stores a new flow, of which the provider's steps are opened later or never.
+pub(crate) async fn begin(platform: &Platform, mut flow: Flow) -> Result<(FlowHandle, Found)> {
+    let (handle, hash) = new_handle(platform, &mut flow);
+    let mut unit = platform.write(Scope::Platform).await?;
+    create(platform, unit.as_mut(), hash, &flow).await?;
+    unit.commit().await?;
+    let found = Found {
+        id: handle.id.clone(),
+        handle: hash,
+        version: 1,
+        flow: Box::new(flow),
+    };
+    Ok((handle, found))
+}
+
+/// Removes a flow, if it is there.
+pub(crate) async fn give_up(platform: &Platform, flow: &TokenHash) -> Result<()> {
+    let mut unit = platform.write(Scope::Platform).await?;
+    unit.flows().delete(flow).await?;
+    unit.commit().await
 }
 
 /// Stores the flow over the version that was found.

@@ -13,11 +13,11 @@ use super::{
     write::{Proven, Write, Written},
 };
 use crate::{
-    Result, messages,
-    model::{RecordId, TenantId, User},
+    ErrorKind, Result, messages,
+    model::{Factor, NameKey, RecordId, TenantId, User},
     platform::AuditEventExt,
     provider::{Configured, Effect, ExternalIdentity, Purpose, State},
-    service::{bar, identity_key, identity_name, kept_with, link_record, linked_users},
+    service::{bar, identity_key, identity_name, link_record, linked_users},
     storage::{Record, Scope, UnitOfWork},
 };
 
@@ -33,6 +33,8 @@ pub(crate) struct Comer {
     pub(crate) keep: State,
     /// Whether they sign in to an account that is there, to link it.
     pub(crate) links: bool,
+    /// How that was proven.
+    pub(crate) factor: Factor,
 }
 
 impl Attempt<'_> {
@@ -84,7 +86,7 @@ impl Attempt<'_> {
         }
         let mut linked = Vec::new();
         for candidate in self.allowed(users).await? {
-            let key = crate::model::NameKey::of(&candidate.tenant.name);
+            let key = NameKey::of(&candidate.tenant.name);
             if self.configured.is_offered(Some(&key))
                 && let Some(record) = self.link_of(identity, &candidate).await?
             {
@@ -110,7 +112,7 @@ impl Attempt<'_> {
     async fn sign_in_as(
         mut self,
         linked: Linked,
-        mut comer: Comer,
+        comer: Comer,
         mut proven: Proven,
     ) -> Result<Progress> {
         let linked = match linked {
@@ -124,16 +126,13 @@ impl Attempt<'_> {
             [] => self.refuse("no_account").await,
             [(one, record)] => {
                 let place = (one.tenant.id, one.user);
-                if comer.keep.0.is_empty() {
-                    comer.keep = kept_with(self.platform, place.0, record).await?.1;
-                }
                 proven.factor.credential = Some(record.id);
                 proven.comer = Some(comer);
                 let write = proven.under(one.epoch);
                 self.write(place, write, Vec::new()).await
             }
             _ => {
-                self.found.flow.comer = Some(comer);
+                self.found.flow.came = Some(comer);
                 let candidates = linked.into_iter().map(|(candidate, record)| Candidate {
                     credential: Some(record.id),
                     ..candidate
@@ -164,8 +163,8 @@ impl Attempt<'_> {
     ) -> Result<Progress> {
         let reason = super::check::plain_reason(reason);
         if identity.connection == self.configured.id && self.configured.description.third_party {
-            let tenant = self.found.flow.tenant_id();
-            let users = linked_users(self.platform, identity, tenant).await?;
+            // It says so of the person, in whatever tenant they have an account.
+            let users = linked_users(self.platform, identity, None).await?;
             let caller = anonymous(self.client);
             let connection = &self.configured.id;
             bar(self.platform, &caller, &users, connection, reason).await?;
@@ -212,7 +211,10 @@ impl Attempt<'_> {
         tenant: TenantId,
         user: &User,
     ) -> Result<Option<Written>> {
-        let Some(comer) = self.found.flow.comer.take().filter(|comer| comer.links) else {
+        let flow = &mut self.found.flow;
+        let comer = flow.comer.take().filter(|comer| comer.links);
+        // What is good for one page only is no proof of the account.
+        let Some(comer) = comer.filter(|_| flow.scope.is_none()) else {
             return Ok(None);
         };
         let id = RecordId::generate(self.platform.environment());
@@ -232,13 +234,22 @@ impl Attempt<'_> {
         };
         let said = (&comer.identity, &comer.keep);
         let new = link_record(self.platform, self.configured, (tenant, user.id), id, said)?;
-        unit.records()
-            .update(&Record {
-                version: stored.version,
-                created_at: stored.created_at,
-                ..new
-            })
-            .await?;
+        let renewed = Record {
+            version: stored.version,
+            created_at: stored.created_at,
+            ..new
+        };
+        // A third party that gives nothing to keep this time has not taken back what
+        // it gave before.
+        let record = match comer.keep.0.is_empty() {
+            true if renewed.label == stored.label => return Ok(()),
+            true => Record {
+                label: renewed.label,
+                ..stored
+            },
+            false => renewed,
+        };
+        unit.records().update(&record).await?;
         Ok(())
     }
 
@@ -263,7 +274,13 @@ impl Attempt<'_> {
         }
         let said = (&comer.identity, &comer.keep);
         let record = link_record(self.platform, configured, (tenant, user.id), id, said)?;
-        unit.records().create(&record).await?;
+        match unit.records().create(&record).await {
+            // Somebody else's at this very moment. The unit ends here.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                return Ok(Some(Written::Refuse("identity_taken")));
+            }
+            created => created?,
+        }
         let caller = self.caller(tenant, user.id);
         let event = self
             .platform

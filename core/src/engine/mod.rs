@@ -25,6 +25,7 @@
 //! | `duty` | why something has to be set up or changed, and putting it off |
 //! | `change` | what follows from a credential that was changed; removing one |
 //! | `silent` | devices that keep somebody signed in |
+//! | `switch` | goes on to one's account in another tenant |
 //! | `mailbox` | makes an address that was shown to be the user's the user's |
 //! | `paths` | where a browser may be sent in the end |
 //! | `outstanding` | what has to be proven or done before a session |
@@ -49,6 +50,7 @@ mod sign_up;
 mod silent;
 mod start;
 mod starts;
+mod switch;
 mod view;
 mod write;
 
@@ -62,8 +64,10 @@ pub use flow::{FlowHandle, Transport};
 pub use identity::Notice;
 pub use paths::local_path;
 pub use silent::{ResumeDevice, Resumed};
+pub use switch::{SwitchTenant, Switched};
 pub use view::{FlowState, FlowView, LinkingView, Offer, StepBody, StepView};
 
+pub(crate) use check::plain_reason;
 pub(crate) use starts::FlowStarts;
 
 use crate::{

@@ -17,11 +17,13 @@ use super::{
     write::{NewAccount, Write},
 };
 use crate::{
-    Error, Result,
+    Error, ErrorKind, Result,
     limits::Lanes,
-    model::{ClientFacts, EffectiveSettings, Email, Factor, NameKey, RecordId, Tenant, UserName},
+    model::{
+        ClientFacts, EffectiveSettings, Email, Factor, NameKey, RecordId, Tenant, User, UserName,
+    },
     provider::{
-        Action, ActionStyle, Admission, Display, Field, Form, Intent, NewAccounts, Proof, Verified,
+        Action, ActionStyle, Admission, Display, Field, Form, Intent, NewAccounts, Verified,
     },
     secret::Secret,
     storage::{Scope, UnitOfWork},
@@ -155,23 +157,19 @@ impl Attempt<'_> {
         let mut unit = self.platform.write(Scope::Platform).await?;
         self.found.version = flow::save(self.platform, unit.as_mut(), &self.found).await?;
         unit.commit().await?;
-        match values {
-            Some(values) => match self.make_account(values).await? {
-                // What is in the way is asked about.
-                Progress::Invalid { view, .. } | Progress::Refused { view, .. } => {
-                    Ok(Progress::Next {
-                        view,
-                        binding,
-                        hold_until: None,
-                    })
-                }
-                other => Ok(other),
-            },
-            None => Ok(Progress::Next {
-                view: view(self.platform, &self.found),
-                binding,
-                hold_until: None,
-            }),
+        let asked = Progress::Next {
+            view: view(self.platform, &self.found),
+            binding,
+            hold_until: None,
+        };
+        let Some(values) = values else {
+            return Ok(asked);
+        };
+        match self.make_account(values).await {
+            // What is in the way is asked about; what has to wait is tried again.
+            Ok(Progress::Invalid { .. } | Progress::Refused { .. }) => Ok(asked),
+            Err(error) if error.kind() == ErrorKind::Limited => Ok(asked),
+            other => other,
         }
     }
 
@@ -181,7 +179,9 @@ impl Attempt<'_> {
         let mut newcomer = described(admission, comer);
         newcomer.third_party = self.configured.description.label.clone();
         newcomer.name = self.name_of(&comer.identity);
-        newcomer.may_link = admission.linking && self.has_other_ways();
+        let key = self.found.flow.tenant.as_ref();
+        let key = key.map(|tenant| NameKey::of(&tenant.name));
+        newcomer.may_link = admission.linking && self.has_other_ways(key.as_ref());
         let Some(tenant) = self.flow_tenant().await? else {
             return Ok((newcomer, false));
         };
@@ -229,9 +229,10 @@ impl Attempt<'_> {
     }
 
     /// Whether there are other ways to start a sign-in with.
-    fn has_other_ways(&self) -> bool {
-        let mut all = self.platform.providers().providers();
-        all.any(|other| other.description.first_step && other.id != self.configured.id)
+    fn has_other_ways(&self, tenant: Option<&NameKey>) -> bool {
+        let all = self.platform.providers().providers();
+        let mut others = all.filter(|other| other.id != self.configured.id);
+        others.any(|other| other.description.first_step && other.is_offered(tenant))
     }
 
     /// Makes the account, linked to the identity.
@@ -253,7 +254,7 @@ impl Attempt<'_> {
         if let Some(name) = rest.keys().next() {
             return Ok(self.invalid(vec![error(name, "unknown", "This step has no such field.")]));
         }
-        user.email_verified = newcomer.email.is_some() && newcomer.email_verified;
+        user.email_verified = newcomer.email_verified && self.is_free(&tenant, &user).await?;
         if self.name_is_taken(&tenant, &user.user_name).await? {
             return Ok(self.invalid(vec![name_taken()]));
         }
@@ -262,7 +263,7 @@ impl Attempt<'_> {
         };
         let factor = Factor {
             credential: Some(RecordId::generate(self.platform.environment())),
-            ..self.factor(&Proof::of_subject(user.id))
+            ..comer.factor.clone()
         };
         let place = (tenant.id, user.id);
         let new = NewAccount {
@@ -272,6 +273,18 @@ impl Attempt<'_> {
         };
         self.write(place, Write::NewAccount(Box::new(new)), Vec::new())
             .await
+    }
+
+    /// Whether the address is nobody's name or verified address by now. Nobody learns
+    /// of it: it only stays unverified.
+    async fn is_free(&self, tenant: &Tenant, user: &User) -> Result<bool> {
+        let Some(email) = &user.email else {
+            return Ok(false);
+        };
+        let mut unit = self.platform.read(Scope::Tenant(tenant.id)).await?;
+        let other = unit.users().by_login(&NameKey::of(email.as_str())).await?;
+        unit.rollback().await?;
+        Ok(other.is_none())
     }
 
     /// Names are asked for one by one only as fast as the network's lane allows.

@@ -17,7 +17,7 @@ use crate::{
     model::{ClientFacts, Tenant, TenantId, User, UserId},
     platform::{AuditEventExt, sign_in_obstacle},
     provider::{Configured, Intent, Kept, Proof, Purpose, Redeemed, Revoked, Silent, Who},
-    secret::{Secret, TokenHash},
+    secret::Secret,
     service::{ApplicationRef, ProviderCall, apply_effects, end_device, is_lost_effect},
     storage::{Scope, UnitOfWork},
 };
@@ -265,12 +265,12 @@ impl Redemption<'_> {
             }
             Ok(Tried::Refused(attempt, reason)) => {
                 attempt.refuse(reason).await?;
-                self.give_up(&handle_hash).await?;
+                flow::give_up(self.platform, &handle_hash).await?;
                 Ok(Some(Resumed::NotNow))
             }
             // As many sessions as there may be: the person is told on the page.
             Err(error) if error.kind() == ErrorKind::Refused => {
-                self.give_up(&handle_hash).await?;
+                flow::give_up(self.platform, &handle_hash).await?;
                 Ok(Some(Resumed::NotNow))
             }
             Err(error) => Err(error),
@@ -304,23 +304,7 @@ impl Redemption<'_> {
             application.as_ref(),
             self.resume.return_to.as_deref(),
         )?;
-        let (handle, hash) = flow::new_handle(platform, &mut flow);
-        let mut unit = platform.write(Scope::Platform).await?;
-        flow::create(platform, unit.as_mut(), hash, &flow).await?;
-        unit.commit().await?;
-        let found = Found {
-            id: handle.id.clone(),
-            handle: hash,
-            version: 1,
-            flow,
-        };
-        Ok((handle, found))
-    }
-
-    async fn give_up(&self, flow: &TokenHash) -> Result<()> {
-        let mut unit = self.platform.write(Scope::Platform).await?;
-        unit.flows().delete(flow).await?;
-        unit.commit().await
+        flow::begin(platform, flow).await
     }
 }
 
@@ -373,6 +357,8 @@ impl Attempt<'_> {
     pub(super) async fn keep_device(&self, completed: &Completed) -> Option<KeptDevice> {
         let flow = &self.found.flow;
         let wanted = flow.stay && flow.intent == Intent::SignIn && !flow.linked;
+        // An older proof lasts no longer by a device.
+        let wanted = wanted && flow.not_after.is_none();
         if !wanted || completed.session.scope.is_some() || flow.is_silent() {
             return None;
         }

@@ -55,7 +55,7 @@ impl SignIn<'_> {
             id: handle.id.clone(),
             handle: hash,
             version: 1,
-            flow,
+            flow: Box::new(flow),
         };
         found.flow.offers = match start.link {
             Some((purpose, token)) => {

@@ -20,7 +20,11 @@ pub trait ThirdParty: Send + Sync {
 
     /// Asks the third party whether somebody may still come in.
     ///
-    /// * `kept` is what the last proof wanted [kept](super::Proof::keep).
+    /// * `kept` is what the last proof wanted [kept](super::Proof::keep), or what the
+    ///   last answer put in its place. That can be lost when a server stops at that very
+    ///   moment; the next time the older is given.
+    /// * It is called about once an hour for somebody who is signed in or kept signed in,
+    ///   if anything was kept; not again after `Barred`, until the next proof.
     ///
     /// # Errors
     /// When the third party gives no clear answer; nobody is barred for that.

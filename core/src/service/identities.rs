@@ -5,14 +5,19 @@
 //! unique in a tenant, so that an identity is at most one user's there. What else the
 //! third party said is sealed with it, and finds nobody.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Accounts, Users, credentials::seal_record, end_sessions, forget_devices, users::changed,
+    Accounts, Users,
+    credentials::{open_record, seal_record},
+    end_sessions, forget_devices,
+    users::changed,
 };
 use crate::{
-    Error, Platform, Result,
+    Error, ErrorKind, Platform, Result,
     access::Caller,
     model::{ConnectionId, EndReason, RecordId, TenantId, User, UserId},
     platform::AuditEventExt,
@@ -47,6 +52,17 @@ struct Sealed {
     issuer: String,
     subject: String,
     keep: State,
+    /// When the third party was last asked, or said it unasked.
+    #[serde(default)]
+    checked_at: Option<Timestamp>,
+}
+
+/// A link, opened.
+pub(super) struct KeptLink {
+    pub(super) identity: ExternalIdentity,
+    pub(super) keep: State,
+    /// When the third party was last asked, or said it unasked.
+    pub(super) checked_at: Option<Timestamp>,
 }
 
 /// What finds a link.
@@ -70,8 +86,9 @@ pub(crate) fn link_record(
         issuer: identity.issuer.clone(),
         subject: identity.subject.clone(),
         keep: keep.clone(),
+        checked_at: Some(platform.now()),
     };
-    let plain = serde_json::to_vec(&sealed).map_err(|e| Error::internal("link").because(e))?;
+    let plain = plain(&sealed)?;
     Ok(Record {
         id,
         provider: configured.id.clone(),
@@ -98,22 +115,48 @@ pub(crate) fn identity_name(configured: &Configured, identity: &ExternalIdentity
     plain.filter(|c| !c.is_control()).take(LABEL).collect()
 }
 
-/// What was kept with a link, opened. No unit of work may be open meanwhile.
-pub(crate) async fn kept_with(
+fn plain(sealed: &Sealed) -> Result<Vec<u8>> {
+    serde_json::to_vec(sealed).map_err(|e| Error::internal("link").because(e))
+}
+
+/// A link, opened. No unit of work may be open meanwhile.
+pub(super) async fn open_link(
     platform: &Platform,
     tenant: TenantId,
     record: &Record,
-) -> Result<(ExternalIdentity, State)> {
-    let plain = super::credentials::open_record(platform, tenant, record).await?;
+) -> Result<KeptLink> {
+    let plain = open_record(platform, tenant, record).await?;
     let sealed: Sealed = serde_json::from_slice(&plain)
-        .map_err(|e| Error::new(crate::ErrorKind::Corrupt, "a link cannot be read").because(e))?;
-    let identity = ExternalIdentity {
-        connection: record.provider.clone(),
-        issuer: sealed.issuer,
-        subject: sealed.subject,
-        claims: Default::default(),
-    };
-    Ok((identity, sealed.keep))
+        .map_err(|e| Error::new(ErrorKind::Corrupt, "a link cannot be read").because(e))?;
+    Ok(KeptLink {
+        identity: ExternalIdentity {
+            connection: record.provider.clone(),
+            issuer: sealed.issuer,
+            subject: sealed.subject,
+            claims: BTreeMap::new(),
+        },
+        keep: sealed.keep,
+        checked_at: sealed.checked_at,
+    })
+}
+
+/// The link's record with what is now kept with it.
+pub(super) fn reseal(
+    platform: &Platform,
+    tenant: TenantId,
+    record: &Record,
+    kept: &KeptLink,
+) -> Result<Record> {
+    let plain = plain(&Sealed {
+        issuer: kept.identity.issuer.clone(),
+        subject: kept.identity.subject.clone(),
+        keep: kept.keep.clone(),
+        checked_at: kept.checked_at,
+    })?;
+    Ok(Record {
+        sealed: seal_record(platform, tenant, &record.provider, record.id, &plain)?,
+        ..record.clone()
+    })
 }
 
 /// Who is linked to an identity: in this tenant, or in any.
@@ -156,6 +199,11 @@ pub(crate) async fn bar(
             continue;
         }
         unit.users().lock_row(*user).await?;
+        if let Some(mut user) = unit.users().by_id(*user).await? {
+            // Sign-ins under way come to nothing, too.
+            user.credential_epoch += 1;
+            unit.users().update(&user).await?;
+        }
         let all = SessionFilter {
             user: Some(*user),
             ..SessionFilter::default()
@@ -266,12 +314,14 @@ impl Accounts<'_> {
         unit.rollback().await?;
         Ok(links)
     }
+}
 
+impl<'a> Accounts<'a> {
     /// The connections by which the caller can link an identity.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Unauthenticated`], and what the storage says.
-    pub async fn connections(&self, caller: &Caller) -> Result<Vec<&Configured>> {
+    pub async fn connections(&self, caller: &Caller) -> Result<Vec<&'a Configured>> {
         let (tenant, _) = self.own(caller).await?;
         let key = tenant.name.key();
         let offered = third_parties(self.0).filter(|configured| {

@@ -12,10 +12,12 @@ mod connections;
 mod credentials;
 mod devices;
 mod duties;
+mod elsewhere;
 mod entries;
 mod factors;
 mod identities;
 mod links;
+mod recheck;
 mod rules;
 mod second_factor;
 mod sessions;
@@ -30,6 +32,7 @@ pub use audit::AuditLog;
 pub use backups::{BackupSchedule, BackupTurn, Backups, MadeBackup};
 pub use connections::Connections;
 pub use devices::OwnDevice;
+pub use elsewhere::OtherTenant;
 pub use entries::{Entered, Entries, Entry};
 pub use identities::LinkedIdentity;
 pub use links::MadeLink;
@@ -43,10 +46,10 @@ pub(crate) use credentials::{
     ProviderCall, apply_effects, enrol_secret, forget_links, is_lost_effect,
 };
 pub(crate) use devices::{end_device, forget_devices};
+pub(crate) use elsewhere::{WayElsewhere, valid_session, ways_elsewhere};
 pub(crate) use factors::{Factor, ensure_removable, find_factor, in_the_way, no_factor};
-pub(crate) use identities::{
-    bar, identity_key, identity_name, kept_with, link_record, linked_users,
-};
+pub(crate) use identities::{bar, identity_key, identity_name, link_record, linked_users};
+pub(crate) use recheck::Rechecks;
 pub(crate) use second_factor::{demanded_from, ensure_offered};
 pub(crate) use sessions::{NewSession, end_sessions, start_session};
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{
     Listed,
     devices::{devices_of, end_device, forget_devices_but},
@@ -9,6 +11,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Platform, Result,
     access::{Caller, Principal, Resource, SignedIn, action},
+    environment::later,
     model::{
         AtLimit, ClientFacts, EndReason, Factor, Session, SessionEnd, SessionId, Tenant, TenantId,
         User, UserId,
@@ -342,6 +345,8 @@ pub(crate) struct NewSession<'a> {
     /// The name of the application that it is made for.
     pub(crate) application: Option<String>,
     pub(crate) client: &'a ClientFacts,
+    /// When it ends at the latest, whatever the settings say.
+    pub(crate) not_after: Option<Timestamp>,
 }
 
 /// Makes a session in a unit of its tenant; answers also what this changes for
@@ -369,6 +374,7 @@ pub(crate) async fn start_session(
         .await?;
     }
     let token = Token::generate(platform.environment());
+    let end = later(now, settings.session_absolute);
     let idle = i64::try_from(settings.session_idle.as_secs()).unwrap_or(i64::MAX);
     let session = Session {
         id: SessionId::generate(platform.environment()),
@@ -385,7 +391,7 @@ pub(crate) async fn start_session(
         started_at: now,
         last_active_at: now,
         idle_seconds: idle,
-        expires_at: crate::environment::later(now, settings.session_absolute),
+        expires_at: new.not_after.map_or(end, |latest| latest.min(end)),
         ended: None,
     };
     unit.sessions().create(&session).await?;

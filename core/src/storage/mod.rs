@@ -90,7 +90,7 @@ pub use flows::{FlowRepository, StoredFlow};
 pub use installation::{InstallationRepository, InstallationValue};
 pub use limits::{LimitRepository, LimitState};
 pub use outbox::{OutboxEntry, OutboxRepository};
-pub use records::{Record, RecordRepository};
+pub use records::{KeyOwner, Record, RecordRepository};
 pub use sessions::{SessionFilter, SessionRepository, SessionTouch};
 pub use tenants::TenantRepository;
 pub use users::UserRepository;

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Page;
 use crate::{
     Result,
     model::{ProviderId, RecordId, TenantId, UserId},
@@ -55,6 +56,17 @@ impl fmt::Debug for Record {
     }
 }
 
+/// A key of a record, and whose that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyOwner {
+    /// The key's hash.
+    pub key: TokenHash,
+    /// The tenant that the record is in.
+    pub tenant: TenantId,
+    /// The user whose it is.
+    pub user: UserId,
+}
+
 /// What providers keep. Methods are *tenant* unless they say otherwise; a record of
 /// another provider is not there.
 #[async_trait]
@@ -77,6 +89,15 @@ pub trait RecordRepository: Send {
         provider: &ProviderId,
         key: &TokenHash,
     ) -> Result<Vec<(TenantId, UserId)>>;
+
+    /// *Platform.* The keys of this provider's records that belong to somebody, sorted
+    /// by key, those of equal keys by tenant. Expired ones count, records of nobody do
+    /// not.
+    async fn keyed(
+        &mut self,
+        provider: &ProviderId,
+        page: Page<(TokenHash, TenantId)>,
+    ) -> Result<Vec<KeyOwner>>;
 
     /// A user's records, expired ones too, sorted by id, at most 1,000.
     async fn by_user(&mut self, provider: &ProviderId, user: UserId) -> Result<Vec<Record>>;

@@ -43,7 +43,7 @@ impl Away {
     }
 }
 
-fn redirect(context: &Context<'_>) -> Result<Turn> {
+pub(super) fn redirect(context: &Context<'_>) -> Result<Turn> {
     let state = context.facts.oauth_state.as_deref();
     let state = state.ok_or_else(|| Error::internal("no state to leave with"))?;
     let callback = context.facts.callback.as_ref();

@@ -1,8 +1,10 @@
 //! Scripted providers, each for one thing that the engine has to cope with.
 
+mod abroad;
 mod away;
 mod code;
 mod finder;
+mod keeper;
 mod liar;
 mod link;
 mod mailer;
@@ -15,9 +17,11 @@ use gatelodge_core::{
     provider::{Action, Description, Field, FieldKind, Form, Role},
 };
 
+pub(crate) use abroad::{Abroad, Person};
 pub(crate) use away::Away;
 pub(crate) use code::Code;
 pub(crate) use finder::Finder;
+pub(crate) use keeper::Keeper;
 pub(crate) use liar::Liar;
 pub(crate) use link::Link;
 pub(crate) use mailer::{CODE, Mailer};

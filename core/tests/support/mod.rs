@@ -13,7 +13,7 @@ use gatelodge_core::{ErrorKind, Result, model::ProviderId};
 pub(crate) use browser::{Browser, fields, refused, sign_in_at, views_equal};
 pub(crate) use post::Post;
 pub(crate) use storage::{Interlude, Watched};
-pub(crate) use world::{Plan, World};
+pub(crate) use world::{Plan, World, client};
 
 /// A word that is right for nobody.
 pub(crate) const WRONG: &str = "wrong word";

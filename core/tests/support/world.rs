@@ -1,7 +1,7 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use gatelodge_core::{
-    CheckedSession, Environment, Parts, Platform, Result,
+    CheckedSession, Environment, Origins, Parts, Platform, Result,
     access::Caller,
     environment::{ManualClock, SeededRandom},
     limits::LimitPolicy,
@@ -10,7 +10,7 @@ use gatelodge_core::{
         AuditEvent, AuditFilter, ClientFacts, EffectiveSettings, Grant, Outcome, Tenant, TenantId,
         TenantName, TenantSettings, User, UserId, UserName,
     },
-    provider::{Provider, Registry},
+    provider::{Offering, Provider, Registry},
     seal::MasterKey,
     secret::{Secret, Token},
     service::{InitialCredential, NewTenant, NewUser, TenantRef},
@@ -28,6 +28,10 @@ pub(crate) struct Plan {
     pub(crate) limits: LimitPolicy,
     pub(crate) messages: Messages,
     pub(crate) more: Vec<(&'static str, Arc<dyn Provider>)>,
+    /// For whom some of them are there.
+    pub(crate) offerings: BTreeMap<&'static str, Offering>,
+    /// The tenants with a host of their own.
+    pub(crate) hosts: Vec<(&'static str, &'static str)>,
     /// Leaves the second factor `code` out.
     pub(crate) only_word: bool,
 }
@@ -290,7 +294,13 @@ fn parts(
         [("password", word.clone()), ("code", code.clone())];
     let usual = usual.into_iter().take(if plan.only_word { 1 } else { 2 });
     for (id, made) in usual.chain(plan.more.iter().cloned()) {
-        providers.add(provider(id), made).unwrap();
+        let offering = plan.offerings.get(id).cloned().unwrap_or_default();
+        let added = providers.add_for(provider(id), made, offering);
+        added.unwrap();
+    }
+    let mut origins = Origins::new("https://id.example.com/".parse().unwrap());
+    for (tenant, host) in &plan.hosts {
+        origins = origins.with_host(&TenantName::new(tenant).unwrap(), host);
     }
     Parts {
         storage: storage.clone(),
@@ -301,7 +311,7 @@ fn parts(
         limits: plan.limits,
         messages: plan.messages.clone(),
         outbound: std::sync::Arc::new(gatelodge_core::provider::Nowhere),
-        origins: gatelodge_core::Origins::new("https://id.example.com/".parse().unwrap()),
+        origins,
         session_memory: 1_000,
         key_policy: gatelodge_core::tokens::KeyPolicy::default(),
     }

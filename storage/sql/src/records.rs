@@ -3,7 +3,7 @@ use gatelodge_core::{
     Error, Result,
     model::{ProviderId, RecordId, TenantId, UserId},
     secret::TokenHash,
-    storage::{Record, RecordRepository},
+    storage::{KeyOwner, Page, Record, RecordRepository},
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -57,6 +57,12 @@ pub(crate) fn read(row: &impl Columns) -> Result<Record> {
         version: row.integer("version")?,
         sealed: row.bytes("sealed")?,
     })
+}
+
+fn read_owner(row: &impl Columns) -> Result<KeyOwner> {
+    let (tenant, user) = read_address(row, "records")?;
+    let key = Stored::new(row, "records").hash("key")?;
+    Ok(KeyOwner { key, tenant, user })
 }
 
 /// All columns, in the table's order.
@@ -130,6 +136,28 @@ impl<C: Connection> RecordRepository for SqlUnit<C> {
             .bind(MAX_OWNERS);
         let rows = self.fetch_all(statement).await?;
         self.done(all(&rows, |row| read_address(row, "records"))?)
+    }
+
+    async fn keyed(
+        &mut self,
+        provider: &ProviderId,
+        page: Page<(TokenHash, TenantId)>,
+    ) -> Result<Vec<KeyOwner>> {
+        self.platform_read("records.keyed")?;
+        let mut query = Statement::new(
+            "SELECT tenant, \"user\", key FROM records \
+             WHERE key IS NOT NULL AND \"user\" IS NOT NULL AND provider = ",
+        );
+        query.push_bind(provider.as_str());
+        if let Some((key, tenant)) = page.after {
+            query.push(" AND (key, tenant) > (").push_bind(key);
+            query.push(", ").push_bind(tenant.as_uuid()).push(")");
+        }
+        query
+            .push(" ORDER BY key, tenant LIMIT ")
+            .push_bind(page.limit);
+        let rows = self.fetch_all(query).await?;
+        self.done(all(&rows, read_owner)?)
     }
 
     async fn by_user(&mut self, provider: &ProviderId, user: UserId) -> Result<Vec<Record>> {

@@ -145,6 +145,9 @@ macro_rules! for_each_case {
                 owners_are_named_to_the_platform_only
                 records_that_are_put_and_removed_change_who_owns
             }
+            record_keys {
+                keys_and_whose_they_are_are_listed_page_by_page
+            }
             outbox {
                 a_message_is_claimed_as_it_was_added
                 a_message_that_was_put_is_claimed

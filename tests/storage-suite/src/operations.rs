@@ -190,6 +190,7 @@ fn records() -> Vec<Operation> {
         Platform Reads "records.owners" |u, t| async {
             u.records().owners(&t.provider, &t.record.key.unwrap_or(t.key)).await
         };
+        Platform Reads "records.keyed" |u, t| u.records().keyed(&t.provider, Page::first(9));
         Tenant Reads "records.by_user" |u, t| u.records().by_user(&t.provider, t.user.id);
         Tenant Writes "records.update" |u, t| async {
             u.records().update(&Record { label: "changed".to_owned(), ..t.record.clone() }).await

@@ -18,6 +18,7 @@ mod names;
 mod outbox;
 mod owners;
 mod races;
+mod record_keys;
 mod records;
 mod session_ends;
 mod sessions;

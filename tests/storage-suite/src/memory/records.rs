@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use gatelodge_core::{
     Error, Result,
     model::{ProviderId, RecordId, TenantId, UserId},
     secret::TokenHash,
-    storage::{Record, RecordRepository},
+    storage::{KeyOwner, Page, Record, RecordRepository},
 };
 use jiff::Timestamp;
 
@@ -75,6 +77,27 @@ impl RecordRepository for MemoryUnit {
                 owners.reverse();
             }
             Ok(owners)
+        })
+        .await
+    }
+
+    async fn keyed(
+        &mut self,
+        provider: &ProviderId,
+        page: Page<(TokenHash, TenantId)>,
+    ) -> Result<Vec<KeyOwner>> {
+        self.read(|state, view| {
+            view.platform()?;
+            let records = state.records.iter().filter(|(_, record)| {
+                record.provider == *provider || view.has(Flaw::IgnoresFilters)
+            });
+            let owned = records.filter_map(|((tenant, _), record)| {
+                let (key, user, tenant) = (record.key?, record.user?, *tenant);
+                let owner = KeyOwner { key, tenant, user };
+                is_shown(record, view).then_some(((key, tenant), owner))
+            });
+            let sorted: BTreeMap<_, _> = owned.collect();
+            Ok(view.page(sorted.into_iter(), page, |id, after| id > after))
         })
         .await
     }
