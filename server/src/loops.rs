@@ -97,7 +97,12 @@ async fn tend_keys(platform: Platform) {
 async fn keep_connected(platform: Platform) {
     loop {
         platform.connections().refresh().await;
-        sleep(Duration::from_secs(60)).await;
+        let more = platform.recheck_identities().await.unwrap_or_else(|error| {
+            tracing::warn!(error = ?error, "third parties could not be asked who may still come in");
+            false
+        });
+        let pause = if more { 1 } else { 60 };
+        sleep(Duration::from_secs(pause)).await;
     }
 }
 

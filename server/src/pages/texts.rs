@@ -270,6 +270,12 @@ const TEMPLATES: &[(&str, &str)] = &[
         "account.methods.none",
         "No way to sign in has been set up yet.",
     ),
+    ("account.elsewhere.title", "Your other organisations"),
+    (
+        "account.elsewhere.text",
+        "You are known there by the same account elsewhere, and need not sign in again.",
+    ),
+    ("account.elsewhere.switch", "Switch"),
     ("account.connections.title", "Linked accounts"),
     (
         "account.connections.text",

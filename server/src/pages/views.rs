@@ -10,8 +10,8 @@ mod form;
 mod message;
 
 pub use account::{
-    AccountView, CurrentSession, DeviceKind, DeviceRow, MethodItem, SecurityRow, SecurityState,
-    SessionRow, SessionsBlock, SignInMethod,
+    AccountView, CurrentSession, DeviceKind, DeviceRow, ElsewhereRow, MethodItem, SecurityRow,
+    SecurityState, SessionRow, SessionsBlock, SignInMethod,
 };
 pub use console::{
     ConfirmView, CreatedView, DangerAction, Fact, FactorRow, LockBlock, LockState, RuleRow,

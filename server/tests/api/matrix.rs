@@ -49,7 +49,7 @@ pub(crate) const ROLES: [Role; 7] = [
 ];
 
 /// What each role is answered, in the order of [`ROLES`], for `home` and what is in it.
-const TABLE: [(&str, [u16; 7]); 54] = [
+const TABLE: [(&str, [u16; 7]); 55] = [
     // For everybody: a wrong set-up token, and flows, whose id is the credential.
     ("set_up", [404; 7]),
     ("start_flow", [201; 7]),
@@ -68,6 +68,7 @@ const TABLE: [(&str, [u16; 7]); 54] = [
     ("forget_own_device", [401, 404, 404, 404, 404, 403, 401]),
     ("list_own_factors", [401, 200, 200, 200, 200, 403, 401]),
     ("list_own_identities", [401, 200, 200, 200, 200, 403, 401]),
+    ("list_own_tenants", [401, 200, 200, 200, 200, 403, 401]),
     // For proxies, which say for which host they ask.
     ("forward_auth", [400; 7]),
     // For an application of `home`.

@@ -6,7 +6,7 @@ use axum::{
 };
 use gatelodge_core::{
     Error,
-    engine::{Progress, ResumeDevice, Resumed, StartFlow, Transport},
+    engine::{Progress, ResumeDevice, Resumed, StartFlow, SwitchTenant, Switched, Transport},
     model::ProviderId,
     provider::Intent,
     secret::Secret,
@@ -20,9 +20,9 @@ use crate::{
     app::App,
     http::{
         caller::Requester,
-        cookies::Cookies,
+        cookies::{Cookies, DEVICE},
         extract::Body,
-        flows::{FlowJson, bind},
+        flows::{FlowJson, bind, complete},
         problem::{Code, Problem, ProblemBody},
     },
 };
@@ -110,6 +110,9 @@ pub enum IntentJson {
     Remove,
     /// To link an identity at a third party to the own account.
     Link,
+    /// To go on in another tenant with what began the present session, if that was an identity at a third party that is
+    /// linked to an account there, too. `tenant` names it; the transport is `cookie`.
+    Switch,
 }
 
 impl From<IntentJson> for Intent {
@@ -123,6 +126,7 @@ impl From<IntentJson> for Intent {
             IntentJson::Verify => Self::Verify,
             IntentJson::Remove => Self::Remove,
             IntentJson::Link => Self::Link,
+            IntentJson::Switch => Self::SignIn,
         }
     }
 }
@@ -155,6 +159,9 @@ pub async fn start_flow(
     };
     if request.device_token.is_some() {
         return resume_device(&app, &requester, request).await;
+    }
+    if matches!(request.intent, Some(IntentJson::Switch)) {
+        return switch(&app, &requester, &headers, request).await;
     }
     let start = StartFlow {
         intent: request.intent.map_or(Intent::SignIn, Intent::from),
@@ -239,6 +246,54 @@ async fn resume_device(
     };
     let body = Json(body.keeping(Some(&kept)));
     Ok((StatusCode::CREATED, body).into_response())
+}
+
+/// Goes on in another tenant, as far as what began the present session reaches there.
+async fn switch(
+    app: &App,
+    requester: &Requester,
+    headers: &HeaderMap,
+    request: StartFlowRequest,
+) -> Result<Response, Problem> {
+    let refused = || {
+        Problem::new(Code::InvalidRequest).detail(
+            "`switch` takes the transport `cookie`, `tenant` and, if wanted, a path as `return_to`",
+        )
+    };
+    let alone = request.acr.is_none()
+        && request.application.is_none()
+        && request.provider.is_none()
+        && request.factor.is_none()
+        && request.link.is_none()
+        && matches!(request.transport, TransportJson::Cookie);
+    let tenant = request.tenant.as_deref().filter(|_| alone);
+    let session = requester.signed_in()?.clone();
+    let cookies = Cookies::read(headers, app.policy().secure_cookies())?;
+    let wish = SwitchTenant {
+        session,
+        tenant: TenantRef::parse(tenant.ok_or_else(refused)?),
+        return_to: request.return_to,
+        device: cookies.value(DEVICE).cloned(),
+    };
+    let engine = app.platform().sign_in();
+    let Switched { handle, progress } = engine.switch(wish, requester.client()).await?;
+    let view = match *progress {
+        Progress::Complete(completed) => {
+            return Ok(complete(app, requester, &cookies, &handle, *completed).await);
+        }
+        Progress::Next { view, .. }
+        | Progress::Refused { view, .. }
+        | Progress::Invalid { view, .. }
+        | Progress::Ended { view, .. } => view,
+    };
+    let mut jar = cookies.jar();
+    if let Some(binding) = &handle.binding {
+        bind(&mut jar, &cookies, &handle.id, binding);
+    }
+    let body = Json(FlowJson::active(view));
+    let mut response = (StatusCode::CREATED, body).into_response();
+    jar.onto(response.headers_mut());
+    Ok(response)
 }
 
 /// The tenant of a sign-in: on a tenant's own host it is that one, and there is no

@@ -6,6 +6,7 @@ mod account_factors;
 mod account_identities;
 mod account_sessions;
 mod account_sessions_end;
+mod account_tenants;
 mod application_create;
 mod application_delete;
 mod application_list;
@@ -82,6 +83,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(account_devices::forget_own_device))
         .routes(routes!(account_factors::list_own_factors))
         .routes(routes!(account_identities::list_own_identities))
+        .routes(routes!(account_tenants::list_own_tenants))
         .routes(routes!(
             tenant_list::list_tenants,
             tenant_create::create_tenant

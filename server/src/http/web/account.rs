@@ -12,7 +12,7 @@ use gatelodge_core::{
 };
 
 use super::{
-    connections,
+    connections, elsewhere,
     frame::{Nav, label},
     problem::PageProblem,
     security,
@@ -71,6 +71,7 @@ pub(super) async fn show(visit: Visit) -> Answer {
             .map(|method| sign_in_method(&visit, method))
             .collect::<Result<_, _>>()?,
         connections,
+        elsewhere: elsewhere::rows(&visit).await?,
         notice: visit.notice()?,
         links: ways_on(&visit)?,
     };

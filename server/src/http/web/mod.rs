@@ -13,21 +13,23 @@
 //! |---|---|
 //! | `home`, `assets` | the start, style sheets and pictures |
 //! | `setup` | the first administrator |
-//! | `gate`, `steps`, `destination`, `remember` | signing in, signing up, changing credentials: one step each |
+//! | `gate`, `steps`, `away`, `destination`, `remember` | signing in, signing up, changing credentials: one step each |
 //! | `callback` | coming back from a third party |
 //! | `stay` | coming back without being asked |
 //! | `enter` | into applications on other hosts |
 //! | `link` | links from mails |
 //! | `sign_out` | leaving |
-//! | `account`, `security`, `connections` | one's own account |
+//! | `account`, `security`, `connections`, `elsewhere` | one's own account |
 //! | `console` | tenants and users, for administrators |
 
 mod account;
 mod assets;
+mod away;
 mod callback;
 mod connections;
 mod console;
 mod destination;
+mod elsewhere;
 mod enter;
 mod forms;
 mod frame;
@@ -137,6 +139,10 @@ fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
         (
             "/account/sign-in-methods/{provider}",
             get(open(gate::start_enrolment)),
+        ),
+        (
+            "/account/switch",
+            axum::routing::post(change(elsewhere::switch)),
         ),
         (
             "/account/connections/{connection}/link",

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use gatelodge_core::{
     Error,
-    engine::{DutyReason, FlowView, Notice, Offer, StepBody},
+    engine::{DutyReason, FlowView, Offer, StepBody},
     model::ProviderId,
     provider::{self, Description, Form, Role},
     secret::Secret,
@@ -13,6 +13,7 @@ use gatelodge_core::{
 };
 
 use super::{
+    away,
     destination::let_forms_lead_on,
     frame::Nav,
     gate::{GO, Gate, NAME_FIELD, asks_who},
@@ -99,7 +100,7 @@ pub(super) async fn page(visit: &Visit, gate: Gate, flow: &FlowView, again: &Aga
     view.notice = visit.notice()?;
     view.error.clone_from(&again.error);
     if let (None, Some(notice)) = (&view.error, flow.notice) {
-        view.error = Some(visit.t(notice_key(notice))?);
+        view.error = Some(visit.t(away::notice_key(notice))?);
     }
     sheet.fill(&mut view)?;
     sheet.errors(&mut view);
@@ -107,37 +108,9 @@ pub(super) async fn page(visit: &Visit, gate: Gate, flow: &FlowView, again: &Aga
     let mut response = visit.page(again.status, &view)?;
     let_forms_lead_on(visit, flow, response.headers_mut()).await?;
     if !again.is_answer() {
-        lead_away(&view, response.headers_mut())?;
+        away::lead_away(&view, response.headers_mut())?;
     }
     Ok(response)
-}
-
-/// What is said of a way to a third party that led nowhere.
-fn notice_key(notice: Notice) -> &'static str {
-    match notice {
-        Notice::Cancelled => "flow.notice.cancelled",
-        Notice::NotLinked => "flow.notice.not_linked",
-        Notice::LinkedElsewhere => "flow.notice.linked_elsewhere",
-        Notice::Barred => "flow.notice.barred",
-        Notice::Failed => "flow.notice.failed",
-    }
-}
-
-/// On to a third party without a click, where that is all there is to do.
-///
-/// Not by a redirect: browsers hold `form-action` against every redirect that follows a
-/// form, also against those with which the third party goes on from there, and nobody
-/// knows them beforehand. With this page the form has come to its end.
-fn lead_away(view: &View, headers: &mut HeaderMap) -> Result<(), PageProblem> {
-    let [Method { kind, .. }] = view.methods.as_slice() else {
-        return Ok(());
-    };
-    if let MethodKind::Link { href } = kind {
-        let onward = HeaderValue::from_str(&format!("0;url={href}"));
-        let onward = onward.map_err(|_| Error::internal("a web address is no header"))?;
-        headers.insert(header::REFRESH, onward);
-    }
-    Ok(())
 }
 
 fn remembered(visit: &Visit, gate: Gate, flow: &FlowView) -> Option<Remembered> {
@@ -171,7 +144,7 @@ impl Sheet<'_> {
                 _ => self.visit.t("flow.add_factor.title"),
             };
         }
-        if let Some(method) = self.links_with() {
+        if let Some(method) = away::links_with(self.flow) {
             return self.visit.tv("flow.link.title", &[("method", &method)]);
         }
         let key = match (self.gate, body) {
@@ -212,33 +185,6 @@ impl Sheet<'_> {
         step.is_some_and(|step| step.reason == Some(DutyReason::SecondFactorRequired))
     }
 
-    /// The third party that an account is linked at, once its owner is proven.
-    fn links_with(&self) -> Option<String> {
-        let links = self.flow.intent == provider::Intent::Link && self.flow.proven;
-        match self.flow.step.as_ref().map(|step| &step.body) {
-            Some(StepBody::Choose { providers, .. }) if links => {
-                providers.first().map(|offer| offer.label.clone())
-            }
-            _ => None,
-        }
-    }
-
-    /// What is linked by this, or is going to be.
-    fn linking(&self) -> Result<Option<String>, PageProblem> {
-        if let Some(method) = self.links_with() {
-            let text = self.visit.tv("flow.link.text", &[("method", &method)])?;
-            return Ok(Some(text));
-        }
-        let Some(linking) = self.flow.linking.as_ref().filter(|_| self.first) else {
-            return Ok(None);
-        };
-        let values = [
-            ("method", linking.third_party.as_str()),
-            ("name", linking.name.as_str()),
-        ];
-        Ok(Some(self.visit.tv("flow.linking", &values)?))
-    }
-
     /// Why one is, and by when.
     fn why(&self) -> Result<Option<String>, PageProblem> {
         let Some(step) = self.flow.step.as_ref().filter(|_| self.adds_factor()) else {
@@ -271,7 +217,10 @@ impl Sheet<'_> {
         let Some(step) = &self.flow.step else {
             return Ok(());
         };
-        if let Some(why) = self.why()?.or(self.linking()?) {
+        if let Some(why) = self
+            .why()?
+            .or(away::linking(self.visit, self.flow, self.first)?)
+        {
             view.intro = Some(why);
         }
         match &step.body {

@@ -75,6 +75,12 @@ pub(in crate::pages) fn account() -> AccountView {
             actions: vec![Link::new("/account/email", "Change")],
             items: vec![],
         }),
+        elsewhere: vec![ElsewhereRow {
+            tenant: TenantLabel::new("contoso", "Contoso"),
+            post: Some(post("/account/switch")),
+            way: None,
+            label: "Switch".into(),
+        }],
         connections: vec![
             SignInMethod {
                 label: "Google".into(),
@@ -168,6 +174,7 @@ pub(in crate::pages) fn account_minimal() -> AccountView {
         mailbox: None,
         methods: vec![],
         connections: vec![],
+        elsewhere: vec![],
         notice: None,
         links: vec![],
     }

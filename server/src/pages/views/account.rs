@@ -30,6 +30,8 @@ pub struct AccountView {
     pub methods: Vec<SignInMethod>,
     /// Third parties, and which accounts there are linked.
     pub connections: Vec<SignInMethod>,
+    /// Accounts of the same person in other organisations.
+    pub elsewhere: Vec<ElsewhereRow>,
     /// A word from us, such as the result of the last change.
     pub notice: Option<Notice>,
     /// Ways on, such as the console.
@@ -156,6 +158,19 @@ pub struct SignInMethod {
     pub actions: Vec<Link>,
     /// What is set up of it, where there are several and each can be removed.
     pub items: Vec<MethodItem>,
+}
+
+/// An account of the same person in another organisation.
+#[derive(Debug, Clone, Serialize)]
+pub struct ElsewhereRow {
+    /// The organisation.
+    pub tenant: TenantLabel,
+    /// Goes there; none: by a link.
+    pub post: Option<Post>,
+    /// The way there, where it is on another host.
+    pub way: Option<Link>,
+    /// "Switch".
+    pub label: String,
 }
 
 /// Something that is set up of a way to sign in.
