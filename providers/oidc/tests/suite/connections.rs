@@ -113,165 +113,151 @@ fn it_says_of_itself_what_it_is() {
     assert_eq!(*description, configured.provider.describe());
 }
 
+/// Checks what is said of a generic table with these keys.
+fn assert_problems<const N: usize>(cases: [(Value, &'static str, &str); N]) {
+    for (more, key, text) in cases {
+        let expected = (format!("`{key}` {text}"), Some(key));
+        assert_eq!(problem(with(generic(), more)), expected);
+    }
+}
+
 #[test]
-fn a_wrong_value_is_named_with_what_was_expected() {
-    for (more, key, text) in [
+fn a_wrong_service_or_issuer_is_named_with_what_was_expected() {
+    let presets = "must be one of `apple`, `gitlab`, `google`, `linkedin`, `microsoft`, not";
+    let address = "must be an `https` address, not";
+    let missing = "must be set where no `preset` is: the address of the provider";
+    let clear = "http://127.0.0.1:9000";
+    let microsoft = "https://login.microsoftonline.com/common/v2.0";
+    assert_problems([
         (
             json!({"preset": "facebook"}),
             "preset",
-            "`preset` must be one of `apple`, `gitlab`, `google`, `linkedin`, `microsoft`, not `facebook`",
+            &format!("{presets} `facebook`"),
         ),
         (
             json!({"preset": "generic"}),
             "preset",
-            "`preset` must be one of `apple`, `gitlab`, `google`, `linkedin`, `microsoft`, not `generic`",
+            &format!("{presets} `generic`"),
         ),
         (
             json!({"preset": 7}),
             "preset",
-            "`preset` must be the name of a service, not `7`",
+            "must be the name of a service, not `7`",
         ),
+        (json!({"issuer": "(none)"}), "issuer", missing),
         (
-            json!({"issuer": "(none)"}),
+            json!({"issuer": "a.example"}),
             "issuer",
-            "`issuer` must be set where no `preset` is: the address of the provider",
+            &format!("{address} `a.example`"),
         ),
         (
-            json!({"issuer": "issuer.example"}),
+            json!({"issuer": "https://a.example?b=c"}),
             "issuer",
-            "`issuer` must be an `https` address, not `issuer.example`",
+            &format!("{address} `https://a.example?b=c`"),
         ),
         (
-            json!({"issuer": "https://issuer.example?a=b"}),
+            json!({"issuer": clear}),
             "issuer",
-            "`issuer` must be an `https` address, not `https://issuer.example?a=b`",
+            &format!("{address} `{clear}`; for one on this machine, `loopback = true`"),
         ),
         (
-            json!({"issuer": "http://127.0.0.1:9000"}),
-            "issuer",
-            "`issuer` must be an `https` address, not `http://127.0.0.1:9000`; for one on this machine, \
-          `loopback = true`",
-        ),
-        (
-            json!({"issuer": "http://issuer.example", "loopback": true}),
+            json!({"issuer": "http://a.example", "loopback": true}),
             "loopback",
-            "`loopback` is for issuers on this machine, not `http://issuer.example`",
+            "is for issuers on this machine, not `http://a.example`",
         ),
         (
-            json!({"issuer": "https://login.microsoftonline.com/common/v2.0"}),
+            json!({"issuer": microsoft}),
             "preset",
-            "`preset` must be `microsoft` for this issuer",
+            "must be `microsoft` for this issuer",
         ),
-        (
-            json!({"client_id": ""}),
-            "client_id",
-            "`client_id` must be set",
-        ),
-        (
-            json!({"client_id": "(none)"}),
-            "client_id",
-            "`client_id` must be set",
-        ),
-        (
-            json!({"client_secret": "(none)"}),
-            "client_secret",
-            "`client_secret` must be set, in a file: `client_secret_file`",
-        ),
+    ]);
+}
+
+#[test]
+fn a_wrong_client_is_named_with_what_was_expected() {
+    let auth = "must be `basic`, `post`, `none` or `apple`, not `\"jwt\"`";
+    let file = "must be set, in a file: `client_secret_file`";
+    let unused = "is not used with this `client_auth`";
+    assert_problems([
+        (json!({"client_id": ""}), "client_id", "must be set"),
+        (json!({"client_id": "(none)"}), "client_id", "must be set"),
+        (json!({"client_secret": "(none)"}), "client_secret", file),
         (
             json!({"client_secret": 4711}),
             "client_secret",
-            "`client_secret` must be a text",
+            "must be a text",
         ),
-        (
-            json!({"client_auth": "none"}),
-            "client_secret",
-            "`client_secret` is not used with this `client_auth`",
-        ),
-        (
-            json!({"client_auth": "jwt"}),
-            "client_auth",
-            "`client_auth` must be `basic`, `post`, `none` or `apple`, not `\"jwt\"`",
-        ),
+        (json!({"client_auth": "none"}), "client_secret", unused),
+        (json!({"client_auth": "jwt"}), "client_auth", auth),
         (
             json!({"team_id": "x"}),
             "team_id",
-            "`team_id` is for `client_auth = \"apple\"` only",
+            "is for `client_auth = \"apple\"` only",
         ),
+    ]);
+}
+
+#[test]
+fn a_wrong_value_is_named_with_what_was_expected() {
+    let label = "must have 1 to 40 characters";
+    let claim = "must be set where `organisations` is";
+    let algorithms = "must be some of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, \
+                      `ES384`, `EdDSA`, not";
+    let prompt = "must be `login`, `consent` or `select_account`, not `none`";
+    let mode = "must be `query` or `form_post`, not `\"fragment\"`";
+    let texts = "must be texts that are not empty";
+    assert_problems([
         (
             json!({"scopes": "profile"}),
             "scopes",
-            "`scopes` must be a list of texts, not `\"profile\"`",
+            "must be a list of texts, not `\"profile\"`",
         ),
         (
             json!({"scopes": ["profile email"]}),
             "scopes",
-            "`scopes` must be words without blanks",
+            "must be words without blanks",
         ),
-        (
-            json!({"label": ""}),
-            "label",
-            "`label` must have 1 to 40 characters",
-        ),
-        (
-            json!({"label": "x".repeat(41)}),
-            "label",
-            "`label` must have 1 to 40 characters",
-        ),
+        (json!({"label": ""}), "label", label),
+        (json!({"label": "x".repeat(41)}), "label", label),
         (
             json!({"organisations": ["acme"]}),
             "organisation_claim",
-            "`organisation_claim` must be set where `organisations` is",
+            claim,
         ),
         (
             json!({"organisation_claim": "org"}),
             "organisations",
-            "`organisations` must be set where `organisation_claim` is",
+            "must be set where `organisation_claim` is",
         ),
         (
             json!({"organisations": [""], "organisation_claim": "org"}),
             "organisations",
-            "`organisations` must be texts that are not empty",
+            texts,
         ),
         (
             json!({"algorithms": []}),
             "algorithms",
-            "`algorithms` must name one at least",
+            "must name one at least",
         ),
         (
             json!({"algorithms": ["HS256"]}),
             "algorithms",
-            "`algorithms` must be some of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, \
-          `ES384`, `EdDSA`, not `HS256`",
+            &format!("{algorithms} `HS256`"),
         ),
         (
             json!({"algorithms": ["none"]}),
             "algorithms",
-            "`algorithms` must be some of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, \
-          `ES384`, `EdDSA`, not `none`",
+            &format!("{algorithms} `none`"),
         ),
-        (
-            json!({"audiences": [""]}),
-            "audiences",
-            "`audiences` must be texts that are not empty",
-        ),
-        (
-            json!({"response_mode": "fragment"}),
-            "response_mode",
-            "`response_mode` must be `query` or `form_post`, not `\"fragment\"`",
-        ),
+        (json!({"audiences": [""]}), "audiences", texts),
+        (json!({"response_mode": "fragment"}), "response_mode", mode),
         (
             json!({"userinfo": "yes"}),
             "userinfo",
-            "`userinfo` must be true or false, not `\"yes\"`",
+            "must be true or false, not `\"yes\"`",
         ),
-        (
-            json!({"prompt": "none"}),
-            "prompt",
-            "`prompt` must be `login`, `consent` or `select_account`, not `none`",
-        ),
-    ] {
-        assert_eq!(problem(with(generic(), more)), (text.to_owned(), Some(key)));
-    }
+        (json!({"prompt": "none"}), "prompt", prompt),
+    ]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use gatelodge_core::{
     ErrorKind, Result,
     model::{ClientFacts, ProviderId},
     provider::{
-        Answer, Context, Entry, Facts, HttpRequest, HttpResponse, Intent, KeptRecord,
+        Answer, Context, Entry, Facts, HttpRequest, HttpResponse, Intent, KeptRecord, Proof,
         Provider as _, Services, State, Step, Strength, Verified, Who,
     },
     secret::Secret,
@@ -78,13 +78,19 @@ pub fn services(bytes: &[u8]) {
         }
     };
     let identity = match step {
-        Step::Proven { proof } => match proof.who {
-            Who::External { identity } => identity,
-            other => panic!("somebody else is proven: {other:?}"),
-        },
-        Step::Barred { identity, .. } => identity,
-        Step::Refused { .. } => return,
-        other => panic!("there is no such end: {other:?}"),
+        Step::Proven {
+            proof:
+                Proof {
+                    who: Who::External { identity },
+                    ..
+                },
+        }
+        | Step::Barred { identity, .. } => identity,
+        other => {
+            let is_refused = matches!(other, Step::Refused { .. });
+            assert!(is_refused, "there is no such end: {other:?}");
+            return;
+        }
     };
     if kind != b'u' {
         assert_eq!(identity.subject, "4711");

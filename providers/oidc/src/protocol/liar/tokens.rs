@@ -123,6 +123,10 @@ impl Liar {
             };
             claims.insert("tid".to_owned(), tid.into());
         }
+        // The other audience is all that is wrong.
+        if self.lie == Some(Lie::AudienceBeside) {
+            claims.insert("azp".to_owned(), self.config.client_id.clone().into());
+        }
         match value {
             Value::Null if self.lie.is_some_and(leaves_out) => claims.remove(name),
             value => claims.insert(name.to_owned(), value),
