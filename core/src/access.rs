@@ -215,8 +215,6 @@ pub mod action {
     pub const APPLICATION_ENTER: &str = "application.enter";
     /// Read the audit log.
     pub const AUDIT_READ: &str = "audit.read";
-    /// Check a connection to a third party.
-    pub const CONNECTION_DIAGNOSE: &str = "connection.diagnose";
     /// See which keys sign tokens.
     pub const KEY_LIST: &str = "key.list";
     /// Replace a key that signs tokens.

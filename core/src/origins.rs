@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use crate::model::{NameKey, Tenant, TenantName};
+use crate::model::{ConnectionId, NameKey, Tenant, TenantName};
 
 /// The server's origin, and those of its tenants.
 #[derive(Debug, Clone)]
@@ -48,6 +48,12 @@ impl Origins {
     /// The server's origin.
     pub fn server(&self) -> &Url {
         &self.server
+    }
+
+    /// Where third parties send browsers back to: on the server's own origin, whichever
+    /// tenant it is about, so that each connection has one address to register.
+    pub fn callback(&self, connection: &ConnectionId) -> Option<Url> {
+        self.server.join(&format!("callback/{connection}")).ok()
     }
 
     /// The origin that is a tenant's own.

@@ -2,13 +2,11 @@
 
 use url::Url;
 
-use super::{ProviderCall, credentials::callback_address, identities::third_parties};
+use super::{ProviderCall, identities::third_parties};
 use crate::{
-    Error, Platform, Result,
-    access::{Caller, Resource, action},
-    model::{ConnectionId, ProviderId, Session},
-    provider::{Configured, Finding, Intent},
-    secret::Token,
+    Platform,
+    model::Session,
+    provider::{Configured, Intent},
 };
 
 /// Connections to third parties.
@@ -25,12 +23,6 @@ impl<'a> Connections<'a> {
         third_parties(self.0)
     }
 
-    /// The address at which the third party sends browsers back, which has to be
-    /// registered there.
-    pub fn callback(&self, id: &ConnectionId) -> Option<Url> {
-        callback_address(self.0, id)
-    }
-
     /// Has each get anew what it keeps in memory of its third party, if that is due:
     /// to be called every minute. One that cannot be reached does not keep the others
     /// from it.
@@ -44,22 +36,6 @@ impl<'a> Connections<'a> {
                 tracing::warn!(connection = %configured.id, ?error, "a third party cannot be reached");
             }
         }
-    }
-
-    /// Looks at everything that can be wrong with a connection.
-    ///
-    /// # Errors
-    /// As [`Platform::authorise`]; [`crate::ErrorKind::NotFound`] when there is no such
-    /// connection.
-    pub async fn diagnose(&self, caller: &Caller, id: &ProviderId) -> Result<Vec<Finding>> {
-        self.0
-            .authorise(caller, action::CONNECTION_DIAGNOSE, &Resource::platform())?;
-        let configured = self.0.providers().provider(id);
-        let third_party = configured.and_then(Configured::third_party);
-        let third_party = third_party.ok_or_else(|| Error::not_found("connection"))?;
-        let state = Token::generate(self.0.environment());
-        let call = ProviderCall::new(self.0, id, Intent::SignIn).with_callback(state.expose());
-        Ok(third_party.diagnose(&call.context()).await)
     }
 
     /// Where the browser of somebody who signed out goes to sign out at the third party

@@ -26,13 +26,6 @@ fn rp_id(origin: &Url) -> String {
     origin.host_str().unwrap_or("localhost").to_owned()
 }
 
-/// Where third parties send browsers back to: on the server's own origin, whichever
-/// tenant it is about, so that each connection has one address to register.
-pub(crate) fn callback_address(platform: &Platform, provider: &ProviderId) -> Option<Url> {
-    let path = format!("callback/{provider}");
-    platform.origins().server().join(&path).ok()
-}
-
 /// One call of a provider: what it is told and may ask.
 pub(crate) struct ProviderCall<'a> {
     platform: &'a Platform,
@@ -117,7 +110,7 @@ impl<'a> ProviderCall<'a> {
 
     /// With a callback, and the `state` parameter that finds the flow again.
     pub(crate) fn with_callback(mut self, oauth_state: &str) -> Self {
-        self.facts.callback = callback_address(self.platform, &self.facts.provider);
+        self.facts.callback = self.platform.origins().callback(&self.facts.provider);
         self.facts.oauth_state = Some(oauth_state.to_owned());
         self
     }

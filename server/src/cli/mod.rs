@@ -96,11 +96,7 @@ fn execute(cli: &Cli, surroundings: &Surroundings) -> Result<(), Failure> {
                 command.run(on).await
             }))
         }
-        Command::Provider(command) => {
-            on_one_thread(administer(options, surroundings, async |on| {
-                command.run(on).await
-            }))
-        }
+        Command::Provider(command) => on_one_thread(command.run(options, surroundings)),
         Command::Keys(command) => on_one_thread(administer(options, surroundings, async |on| {
             command.run(on).await
         })),

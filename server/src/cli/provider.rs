@@ -1,17 +1,31 @@
-//! `gatelodge provider …`
+//! `gatelodge provider …`: what the configuration says of ways to sign in. The database
+//! has no part in it, and need not be there yet.
 
+use async_trait::async_trait;
 use clap::{Args, Subcommand};
 use gatelodge_core::{
-    ErrorKind,
-    model::ProviderId,
-    provider::{Configured, Finding, Verdict},
+    Environment, ErrorKind, Result as CoreResult,
+    model::{ClientFacts, ProviderId},
+    provider::{
+        Configured, Context, Facts, Finding, HttpRequest, HttpResponse, Intent, KeptRecord,
+        Outbound as _, Registry, Services, Strength, Verdict,
+    },
+    secret::Token,
 };
 use serde_json::{Value, json};
+use url::Url;
 
 use super::{
-    administration::Administration,
+    arguments::GlobalOptions,
     failure::{Failure, code},
+    output::Output,
+    surroundings::Surroundings,
     text::{counted, quoted},
+};
+use crate::{
+    config::{self, OriginPolicy},
+    outbound::Guarded,
+    plugins,
 };
 
 #[derive(Debug, Subcommand)]
@@ -36,123 +50,176 @@ pub(super) struct DoctorArguments {
 }
 
 impl ProviderCommand {
-    pub(super) async fn run(&self, on: &Administration<'_>) -> Result<(), Failure> {
+    pub(super) async fn run(
+        &self,
+        options: &GlobalOptions,
+        surroundings: &Surroundings,
+    ) -> Result<(), Failure> {
+        let environment = surroundings.environment.iter().cloned();
+        let loaded = config::load(&options.overrides(), environment)?;
+        let look = Look {
+            registry: plugins::providers(&loaded.config)?,
+            policy: loaded.origin_policy(loaded.config.server.listen)?,
+            outbound: Guarded::new(&loaded.config.outbound),
+            environment: Environment::system(),
+        };
+        let output = Output::new(surroundings, options.json);
         match self {
-            Self::List => list(on),
-            Self::Doctor(arguments) => doctor(on, arguments).await,
+            Self::List => look.list(&output),
+            Self::Doctor(arguments) => look.doctor(&output, arguments).await,
         }
     }
 }
 
-fn list(on: &Administration<'_>) -> Result<(), Failure> {
-    let providers = on.platform.providers();
-    let lines = providers.providers().map(|configured| line(on, configured));
-    let words = lines.collect::<Vec<_>>().join("\n");
-    let items = providers.providers().map(|one| document(on, one));
-    let items: Vec<_> = items.collect();
-    on.output.answer(&json!({ "items": items }), &words)
+/// What is configured, and what it takes to look at it.
+struct Look {
+    registry: Registry,
+    policy: OriginPolicy,
+    outbound: Guarded,
+    environment: Environment,
 }
 
-fn line(on: &Administration<'_>, configured: &Configured) -> String {
-    let (id, description) = (&configured.id, &configured.description);
-    let mut line = format!("{id}  {}  {}", description.kind, description.label);
-    if let Some(tenants) = &configured.offering.tenants {
-        let names: Vec<_> = tenants.iter().map(ToString::to_string).collect();
-        line.push_str(&format!("  only for {}", names.join(", ")));
+impl Look {
+    fn list(&self, output: &Output<'_>) -> Result<(), Failure> {
+        let lines = self.registry.providers().map(|one| self.line(one));
+        let words = lines.collect::<Vec<_>>().join("\n");
+        let items = self.registry.providers().map(|one| self.document(one));
+        let items: Vec<_> = items.collect();
+        output.answer(&json!({ "items": items }), &words)
     }
-    if let Some(callback) = callback(on, configured) {
-        line.push_str(&format!("  comes back to {callback}"));
+
+    fn line(&self, configured: &Configured) -> String {
+        let (id, description) = (&configured.id, &configured.description);
+        let mut line = format!("{id}  {}  {}", description.kind, description.label);
+        if let Some(tenants) = &configured.offering.tenants {
+            let names: Vec<_> = tenants.iter().map(ToString::to_string).collect();
+            line.push_str(&format!("  only for {}", names.join(", ")));
+        }
+        if let Some(callback) = self.callback(configured) {
+            line.push_str(&format!("  comes back to {callback}"));
+        }
+        line
     }
-    line
-}
 
-fn callback(on: &Administration<'_>, configured: &Configured) -> Option<String> {
-    let connections = on.platform.connections();
-    let is_third_party = configured.description.third_party;
-    let callback = connections.callback(&configured.id);
-    callback.filter(|_| is_third_party).map(String::from)
-}
-
-fn document(on: &Administration<'_>, configured: &Configured) -> Value {
-    let tenants = configured.offering.tenants.as_ref();
-    let tenants = tenants.map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>());
-    json!({
-        "id": configured.id,
-        "kind": configured.description.kind,
-        "label": configured.description.label,
-        "tenants": tenants,
-        "callback": callback(on, configured),
-    })
-}
-
-async fn doctor(on: &Administration<'_>, arguments: &DoctorArguments) -> Result<(), Failure> {
-    let connections = on.platform.connections();
-    let all = connections.list().map(|configured| configured.id.clone());
-    let asked: Vec<_> = match &arguments.id {
-        None => all.collect(),
-        Some(id) => vec![named(id)?],
-    };
-    let (mut blocks, mut items, mut bad) = (Vec::new(), Vec::new(), 0);
-    for id in &asked {
-        let mut findings = surroundings(on, id);
-        findings.extend(connections.diagnose(&on.caller, id).await?);
-        bad += findings
-            .iter()
-            .filter(|f| f.verdict == Verdict::Bad)
-            .count();
-        blocks.push(block(id, &findings, arguments.all));
-        items.push(json!({ "id": id, "findings": findings }));
+    fn document(&self, configured: &Configured) -> Value {
+        let tenants = configured.offering.tenants.as_ref();
+        let tenants =
+            tenants.map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        json!({
+            "id": configured.id,
+            "kind": configured.description.kind,
+            "label": configured.description.label,
+            "tenants": tenants,
+            "callback": self.callback(configured),
+        })
     }
-    let words = match blocks.is_empty() {
-        true => "No connection to a third party is configured.".to_owned(),
-        false => blocks.join("\n\n"),
-    };
-    on.output.answer(&json!({ "items": items }), &words)?;
-    match bad {
-        0 => Ok(()),
-        bad => Err(Failure::new(
-            code(ErrorKind::Refused),
-            format!("not as it should be: {}", counted(bad as u64, "finding")),
-        )),
+
+    fn callback(&self, configured: &Configured) -> Option<Url> {
+        let callback = self.policy.origins().callback(&configured.id);
+        callback.filter(|_| configured.description.third_party)
     }
-}
 
-fn named(id: &str) -> Result<ProviderId, Failure> {
-    ProviderId::new(id).map_err(|_| {
-        let message = format!("there is no connection {}", quoted(id));
-        Failure::new(code(ErrorKind::NotFound), message)
-    })
-}
+    async fn doctor(
+        &self,
+        output: &Output<'_>,
+        arguments: &DoctorArguments,
+    ) -> Result<(), Failure> {
+        let all = self.registry.providers();
+        let connections = all.filter(|configured| configured.description.third_party);
+        let asked: Vec<_> = match &arguments.id {
+            None => connections.collect(),
+            Some(id) => vec![self.named(id)?],
+        };
+        let (mut blocks, mut items, mut bad) = (Vec::new(), Vec::new(), 0);
+        for configured in asked {
+            let findings = self.look_at(configured).await;
+            let is_bad = |finding: &&Finding| finding.verdict == Verdict::Bad;
+            bad += findings.iter().filter(is_bad).count();
+            blocks.push(block(&configured.id, &findings, arguments.all));
+            items.push(json!({ "id": configured.id, "findings": findings }));
+        }
+        let words = match blocks.is_empty() {
+            true => "No connection to a third party is configured.".to_owned(),
+            false => blocks.join("\n\n"),
+        };
+        output.answer(&json!({ "items": items }), &words)?;
+        match bad {
+            0 => Ok(()),
+            bad => Err(Failure::new(
+                code(ErrorKind::Refused),
+                format!("not as it should be: {}", counted(bad as u64, "finding")),
+            )),
+        }
+    }
 
-/// What the server's own configuration means for a connection.
-fn surroundings(on: &Administration<'_>, id: &ProviderId) -> Vec<Finding> {
-    let origin = on.platform.origins().server();
-    let callback = on.platform.connections().callback(id);
-    let callback = callback.map(String::from).unwrap_or_default();
-    let host = origin.host_str().unwrap_or_default();
-    let here = host == "localhost" || host.ends_with(".localhost");
-    let is_secure = origin.scheme() == "https";
-    let mut findings = vec![match (is_secure, here) {
-        (true, _) => Finding::good(
-            "callback",
-            format!(
-                "Third parties send people back to {callback}, which has to be registered there exactly like this."
+    fn named(&self, id: &str) -> Result<&Configured, Failure> {
+        let found = ProviderId::new(id).ok();
+        let found = found.and_then(|id| self.registry.provider(&id));
+        let found = found.filter(|configured| configured.description.third_party);
+        found.ok_or_else(|| {
+            let message = format!("there is no connection {}", quoted(id));
+            Failure::new(code(ErrorKind::NotFound), message)
+        })
+    }
+
+    async fn look_at(&self, configured: &Configured) -> Vec<Finding> {
+        let callback = self.callback(configured);
+        let mut findings = self.surroundings(callback.as_ref());
+        let origin = self.policy.origins().server().clone();
+        let facts = Facts {
+            provider: configured.id.clone(),
+            intent: Intent::SignIn,
+            tenant: None,
+            subject: None,
+            proofs: Vec::new(),
+            demanded: Strength::OneFactor,
+            now: self.environment.now(),
+            rp_id: origin.host_str().unwrap_or_default().to_owned(),
+            origin,
+            callback,
+            oauth_state: Some(Token::generate(&self.environment).expose().to_owned()),
+            channels: Vec::new(),
+            locale: "en".to_owned(),
+            client: ClientFacts::default(),
+        };
+        let context = Context {
+            facts: &facts,
+            services: self,
+        };
+        if let Some(third_party) = configured.third_party() {
+            findings.extend(third_party.diagnose(&context).await);
+        }
+        findings
+    }
+
+    /// What the server's own configuration means for a connection.
+    fn surroundings(&self, callback: Option<&Url>) -> Vec<Finding> {
+        let origin = self.policy.origins().server();
+        let callback = callback.map(Url::as_str).unwrap_or_default();
+        let host = origin.host_str().unwrap_or_default();
+        let here = host == "localhost" || host.ends_with(".localhost");
+        let is_secure = origin.scheme() == "https";
+        let mut findings = vec![match (is_secure, here) {
+            (true, _) => Finding::good(
+                "callback",
+                format!(
+                    "Third parties send people back to {callback}, which has to be registered there exactly like this."
+                ),
             ),
-        ),
-        (false, true) => Finding::doubtful(
-            "callback",
-            format!("People come back to {callback}, which works on this machine only."),
-            "Set `server.origin` to the address by which people reach this server, and register its callback.",
-        ),
-        (false, false) => Finding::bad(
-            "callback",
-            format!(
-                "People come back to {callback}, without encryption: services refuse such addresses."
+            (false, true) => Finding::doubtful(
+                "callback",
+                format!("People come back to {callback}, which works on this machine only."),
+                "Set `server.origin` to the address by which people reach this server, and register its callback.",
             ),
-            "Serve this by `https`, and set `server.origin` to that address.",
-        ),
-    }];
-    findings.push(match is_secure || here {
+            (false, false) => Finding::bad(
+                "callback",
+                format!(
+                    "People come back to {callback}, without encryption: services refuse such addresses."
+                ),
+                "Serve this by `https`, and set `server.origin` to that address.",
+            ),
+        }];
+        findings.push(match is_secure || here {
         true => Finding::good(
             "cookies",
             "The cookie that binds a sign-in to its browser is kept to this host, and comes back with it.",
@@ -163,7 +230,28 @@ fn surroundings(on: &Administration<'_>, id: &ProviderId) -> Vec<Finding> {
             "Serve this by `https`.",
         ),
     });
-    findings
+        findings
+    }
+}
+
+/// Requests go where the server's would; nobody is known here.
+#[async_trait]
+impl Services for Look {
+    fn random(&self, bytes: &mut [u8]) {
+        self.environment.fill(bytes);
+    }
+
+    async fn subject_records(&self) -> CoreResult<Vec<KeptRecord>> {
+        Ok(Vec::new())
+    }
+
+    async fn record_by_key(&self, _key: &str) -> CoreResult<Option<KeptRecord>> {
+        Ok(None)
+    }
+
+    async fn fetch(&self, request: HttpRequest) -> CoreResult<HttpResponse> {
+        self.outbound.fetch(request).await
+    }
 }
 
 fn block(id: &ProviderId, findings: &[Finding], all: bool) -> String {
