@@ -116,7 +116,7 @@ pub(crate) struct Flow {
     /// What they are asked, in [`Phase::Newcomer`].
     #[serde(default)]
     pub(crate) newcomer: Option<Newcomer>,
-    /// Whether an identity was linked, for [`Intent::Link`].
+    /// Whether an identity was linked.
     #[serde(default)]
     pub(crate) has_linked: bool,
     /// Why the last way to a third party led nowhere.

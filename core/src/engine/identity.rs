@@ -218,6 +218,7 @@ impl Attempt<'_> {
             return Ok(None);
         };
         let id = RecordId::generate(self.platform.environment());
+        flow.has_linked = true;
         self.add_link(unit, (tenant, user), id, &comer).await
     }
 

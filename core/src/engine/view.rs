@@ -46,6 +46,9 @@ pub struct FlowView {
     /// What is asked now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<StepView>,
+    /// Whether an identity at a third party was linked.
+    #[serde(skip)]
+    pub has_linked: bool,
     /// Whether anything has been proven yet.
     #[serde(skip)]
     pub proven: bool,
@@ -175,6 +178,7 @@ pub(crate) fn view(platform: &Platform, found: &Found) -> FlowView {
             due: flow.duty.as_ref().and_then(|duty| duty.due),
             body: body(platform, flow),
         }),
+        has_linked: flow.has_linked,
         proven: !flow.proofs.is_empty(),
         application: flow.application.as_ref().map(|application| application.id),
         application_name: flow

@@ -164,7 +164,7 @@ impl Look {
 
     async fn look_at(&self, configured: &Configured) -> Vec<Finding> {
         let callback = self.callback(configured);
-        let mut findings = self.surroundings(callback.as_ref());
+        let mut findings = vec![self.cookies()];
         let origin = self.policy.origins().server().clone();
         let facts = Facts {
             provider: configured.id.clone(),
@@ -192,45 +192,22 @@ impl Look {
         findings
     }
 
-    /// What the server's own configuration means for a connection.
-    fn surroundings(&self, callback: Option<&Url>) -> Vec<Finding> {
+    /// What the server's own address means for a connection.
+    fn cookies(&self) -> Finding {
         let origin = self.policy.origins().server();
-        let callback = callback.map(Url::as_str).unwrap_or_default();
         let host = origin.host_str().unwrap_or_default();
-        let here = host == "localhost" || host.ends_with(".localhost");
-        let is_secure = origin.scheme() == "https";
-        let mut findings = vec![match (is_secure, here) {
-            (true, _) => Finding::good(
-                "callback",
-                format!(
-                    "Third parties send people back to {callback}, which has to be registered there exactly like this."
-                ),
+        let is_here = host == "localhost" || host.ends_with(".localhost");
+        match origin.scheme() == "https" || is_here {
+            true => Finding::good(
+                "cookies",
+                "The cookie that binds a sign-in to its browser is kept to this host, and comes back with it.",
             ),
-            (false, true) => Finding::doubtful(
-                "callback",
-                format!("People come back to {callback}, which works on this machine only."),
-                "Set `server.origin` to the address by which people reach this server, and register its callback.",
-            ),
-            (false, false) => Finding::bad(
-                "callback",
-                format!(
-                    "People come back to {callback}, without encryption: services refuse such addresses."
-                ),
+            false => Finding::bad(
+                "cookies",
+                "Without `https` cookies can be read and planted on the way, so that a sign-in is not bound to its browser.",
                 "Serve this by `https`, and set `server.origin` to that address.",
             ),
-        }];
-        findings.push(match is_secure || here {
-        true => Finding::good(
-            "cookies",
-            "The cookie that binds a sign-in to its browser is kept to this host, and comes back with it.",
-        ),
-        false => Finding::bad(
-            "cookies",
-            "Without `https` cookies can be read and planted on the way, so that a sign-in is not bound to its browser.",
-            "Serve this by `https`.",
-        ),
-    });
-        findings
+        }
     }
 }
 

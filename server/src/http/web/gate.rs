@@ -567,9 +567,7 @@ async fn complete(visit: &Visit, gate: Gate, given: &Given, completed: Completed
         Gate::Account if completed.view.intent == Intent::Verify => {
             visit.at("/account?notice=address_verified")
         }
-        Gate::Account if completed.view.intent == Intent::Link => {
-            visit.at("/account?notice=identity_linked")
-        }
+        _ if completed.view.has_linked => visit.at("/account?notice=identity_linked"),
         Gate::Account if completed.view.intent == Intent::Remove => {
             visit.at("/account?notice=own_factor_removed")
         }
