@@ -12,12 +12,12 @@ use gatelodge_core::{
 
 use super::{
     Exchanged, Liar, Lie,
-    exchange::exchange_code,
+    exchange::{authorization_url, exchange_code},
     issuer::is_guid,
     keys::{self, KeySet},
     metadata::Metadata,
     outside::{Answered, Outside, may_go},
-    preset::{ClientAuthKind, IssuerRule},
+    preset::{ClientAuthKind, IssuerRule, ResponseMode},
     secret::{ClientAuth, expiry},
     transaction::{Chance, Transaction},
 };
@@ -45,6 +45,7 @@ pub(crate) async fn diagnose(context: &Context<'_>, config: &Config) -> Vec<Find
             findings.extend(clock(context, &answered));
             findings.extend(published(config, &metadata));
             findings.push(public_keys(outside, config, &metadata).await);
+            findings.extend(registered(outside, config, &metadata).await);
             findings.extend(token_endpoint(outside, config, &metadata).await);
         }
     }
@@ -296,6 +297,45 @@ fn choices(config: &Config) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// How the authorization endpoint takes somebody who is not to be asked anything
+/// (`prompt=none`): it sends those back whom it would send back, and shows a page to whom
+/// it would not. `None` when neither is clear.
+async fn registered(outside: Outside<'_>, config: &Config, metadata: &Metadata) -> Option<Finding> {
+    let callback = outside.context.facts.callback.as_ref()?;
+    let probe = Transaction::probe(outside.context, metadata, Chance::new(outside.context))?;
+    let mut url = authorization_url(config, metadata, &probe, false).ok()?;
+    let asked = url.clone();
+    let own = asked.query_pairs().filter(|(name, _)| name != "prompt");
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(own)
+        .append_pair("prompt", "none");
+    let answered = outside.open(&url).await.ok()?;
+    let leads_back = answered
+        .headers
+        .get("location")
+        .is_some_and(|location| location.split(['?', '#']).next() == Some(callback.as_str()));
+    let posts_back = config.response_mode == ResponseMode::FormPost
+        && String::from_utf8_lossy(&answered.body.0).contains(callback.as_str());
+    match (leads_back || posts_back, answered.status) {
+        (true, _) => Some(Finding::good(
+            "registered",
+            "The provider knows the client and sends people back to the callback address.",
+        )),
+        (false, 400..=499) => Some(Finding::bad(
+            "registered",
+            format!(
+                "The provider does not send people back to `{callback}`: it does not know that address, or not the client."
+            ),
+            format!(
+                "Compare `client_id`, and register the callback address here: {}.",
+                config.preset.console
+            ),
+        )),
+        _ => None,
+    }
 }
 
 /// How the token endpoint takes a code that it never gave: who refuses the client says so.

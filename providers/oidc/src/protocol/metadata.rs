@@ -92,7 +92,9 @@ impl Metadata {
         let published: Published =
             json::read(object).ok_or_else(|| Error::answer(WHAT, "something in it is missing"))?;
         if published.issuer().as_str() != issuer {
-            let problem = format!("the issuer in it is not `{issuer}`, byte for byte");
+            let said: String = published.issuer().as_str().chars().take(200).collect();
+            let problem =
+                format!("the issuer in it is {said:?}, and not `{issuer}`, byte for byte");
             return Err(Error::answer(WHAT, problem));
         }
         let token = published.token_endpoint();

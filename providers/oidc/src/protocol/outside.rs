@@ -56,6 +56,19 @@ pub(crate) fn is_loopback(host: Option<&Host<&str>>) -> bool {
 }
 
 impl Outside<'_> {
+    /// Opens an address as a browser without any cookie would, and goes no further.
+    pub(crate) async fn open(&self, url: &Url) -> Result<HttpResponse, Error> {
+        let headers = BTreeMap::from([("accept".to_owned(), "text/html".to_owned())]);
+        self.fetch(
+            "authorization endpoint",
+            "GET",
+            url.clone(),
+            headers,
+            Vec::new(),
+        )
+        .await
+    }
+
     /// Gets an object.
     pub(crate) async fn get(
         &self,

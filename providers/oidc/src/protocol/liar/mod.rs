@@ -216,7 +216,27 @@ impl Liar {
         if *url == endpoint.token && request.method == "POST" {
             return self.tokens(request);
         }
+        if url.path() == endpoint.authorization.path() {
+            return Ok(self.unasked(url));
+        }
         Ok(answer(404, json!({"error": "not_found"})))
+    }
+
+    /// Somebody who is not to be asked goes back at once (`prompt=none`); whose client it
+    /// does not know is shown a page.
+    fn unasked(&self, url: &Url) -> HttpResponse {
+        let query: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
+        let is_known = query.get("client_id") == Some(&self.config.client_id);
+        let back = query.get("redirect_uri").filter(|_| is_known);
+        match back {
+            Some(back) => {
+                let mut answered = raw(303, String::new());
+                let location = format!("{back}?error=login_required");
+                answered.headers.insert("location".to_owned(), location);
+                answered
+            }
+            None => answer(400, json!({"error": "invalid_client"})),
+        }
     }
 
     fn public(&self, body: String, [huge, redirecting]: [Lie; 2]) -> Result<HttpResponse> {
