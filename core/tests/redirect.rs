@@ -58,7 +58,9 @@ async fn who_comes_back_with_the_right_state_is_signed_in_once() {
     let sign_in = world.platform.sign_in();
     let secret = Secret::new(state.as_str());
     let brought = [("state".to_owned(), secret)].into();
-    let arrival = sign_in.arrive(&provider("away"), &brought, false).await;
+    let arrival = sign_in
+        .arrive(&provider("away"), &brought, false, &browser.client)
+        .await;
     let flow = browser.handle.id.clone();
     assert_eq!(arrival.unwrap(), Arrival::Here { flow });
 
@@ -70,7 +72,9 @@ async fn who_comes_back_with_the_right_state_is_signed_in_once() {
     assert!(world.knows(&browser).await);
     let again = browser.come_back(&world, "away", &parameters).await;
     assert_eq!(kind(again), ErrorKind::NotFound);
-    let arrival = sign_in.arrive(&provider("away"), &brought, false).await;
+    let arrival = sign_in
+        .arrive(&provider("away"), &brought, false, &browser.client)
+        .await;
     assert_eq!(kind(arrival), ErrorKind::NotFound);
 }
 

@@ -100,12 +100,13 @@ impl SignIn<'_> {
     ///
     /// # Errors
     /// [`crate::ErrorKind::NotFound`] when the `state` leads nowhere, or to another
-    /// connection.
+    /// connection; [`crate::ErrorKind::Limited`] when the network sends on too many.
     pub async fn arrive(
         &self,
         connection: &ProviderId,
         parameters: &BTreeMap<String, Secret>,
         by_post: bool,
+        client: &ClientFacts,
     ) -> Result<Arrival> {
         let state = parameters.get("state").ok_or_else(flow::gone)?;
         let hash = state_hash(state);
@@ -124,6 +125,9 @@ impl SignIn<'_> {
             Way::Cookie(origin) => {
                 let server = self.0.origins().server();
                 let origin = origin.unwrap_or_else(|| server.origin().ascii_serialization());
+                // The state is not used up by this: it could be parked for ever.
+                let network = client.network.as_deref();
+                self.0.flow_starts().take(network, self.0.now())?;
                 let handle = park(self.0, parked).await?;
                 let handle = handle.expose();
                 let address = format!("{origin}/callback/{connection}?{HANDLE}={handle}");

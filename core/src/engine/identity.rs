@@ -24,6 +24,8 @@ use crate::{
 const MAX_ISSUER: usize = 2_048;
 const MAX_SUBJECT: usize = 255;
 const MAX_KEEP: usize = 16 * 1024;
+/// The most bytes of all claims of an identity, names and values.
+const MAX_CLAIMS: usize = 32 * 1024;
 
 /// Somebody who came by a third party, as a flow keeps them.
 #[derive(Clone, Serialize, Deserialize)]
@@ -70,7 +72,12 @@ impl Attempt<'_> {
 
     fn is_well_formed(&self, comer: &Comer) -> bool {
         let Comer { identity, keep, .. } = comer;
+        let claims = identity.claims.iter();
+        let said: usize = claims
+            .map(|(name, claim)| name.len() + claim.value.len())
+            .sum();
         self.configured.description.third_party
+            && said <= MAX_CLAIMS
             && identity.connection == self.configured.id
             && (1..=MAX_ISSUER).contains(&identity.issuer.len())
             && (1..=MAX_SUBJECT).contains(&identity.subject.len())

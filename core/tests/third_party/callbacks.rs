@@ -12,7 +12,7 @@ use gatelodge_core::{
 };
 
 use super::{House, Person, come, house, house_with, leave};
-use crate::support::{Browser, fields, kind, minutes, provider, refused, sign_in_at};
+use crate::support::{Browser, client, fields, kind, minutes, provider, refused, sign_in_at};
 
 const BACK: &str = "https://app.example.org/back";
 
@@ -33,7 +33,12 @@ fn brought(state: &str) -> BTreeMap<String, Secret> {
 async fn arrive(house: &House, by: &str, state: &str, by_post: bool) -> Result<Arrival> {
     let sign_in = house.world.platform.sign_in();
     sign_in
-        .arrive(&provider(by), &brought(state), by_post)
+        .arrive(
+            &provider(by),
+            &brought(state),
+            by_post,
+            &client("192.0.2.9"),
+        )
         .await
 }
 
@@ -134,7 +139,12 @@ async fn s26_what_was_parked_is_for_its_connection_and_a_minute() {
     fetch(&house, "google", &handle).await.unwrap();
     let no_state = house.world.platform.sign_in();
     let nothing = no_state
-        .arrive(&provider("google"), &BTreeMap::new(), false)
+        .arrive(
+            &provider("google"),
+            &BTreeMap::new(),
+            false,
+            &client("192.0.2.9"),
+        )
         .await;
     assert_eq!(kind(nothing), ErrorKind::NotFound);
     // A state is no handle, and a handle no state.

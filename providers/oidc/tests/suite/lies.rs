@@ -165,11 +165,11 @@ wall! {
     a_huge_code_is_refused: open, HugeCode => "wrong_code";
 
     s25_metadata_of_another_issuer_are_not_taken: open, OtherMetadataIssuer =>
-        "error: the third party's metadata cannot be used: the issuer in it is not \
-         `https://issuer.example/realm`, byte for byte";
+        "error: the third party's metadata cannot be used: the issuer in it is \
+         \"https://evil.example\", and not `https://issuer.example/realm`, byte for byte";
     s25_a_slash_more_in_the_metadata_is_another_issuer: open, MetadataIssuerWithSlash =>
-        "error: the third party's metadata cannot be used: the issuer in it is not \
-         `https://issuer.example/realm`, byte for byte";
+        "error: the third party's metadata cannot be used: the issuer in it is \
+         \"https://issuer.example/realm/\", and not `https://issuer.example/realm`, byte for byte";
     two_issuers_in_the_metadata_are_not_taken: open, MetadataTwice =>
         "error: the third party's metadata cannot be used: it is no JSON object with distinct names";
     s46_a_token_endpoint_in_clear_is_not_asked: open, TokenEndpointInClear =>

@@ -29,6 +29,7 @@ use crate::{
     http::{
         cookies::DEVICE,
         flows::{handle_from, hold},
+        guard::Client,
         problem::{Code, Problem},
     },
 };
@@ -55,8 +56,9 @@ pub(super) async fn arrive(mut visit: Visit) -> Answer {
         }
         None => {
             let parameters = parameters.into_values();
-            let arrival = engine.arrive(&connection, &parameters, false).await;
-            match arrival.map_err(over)? {
+            let client = visit.requester.client();
+            let arrival = engine.arrive(&connection, &parameters, false, client);
+            match arrival.await.map_err(over)? {
                 Arrival::Here { flow } => (flow, parameters),
                 Arrival::Elsewhere { address } => return Ok(see_other(&address)),
             }
@@ -106,6 +108,8 @@ pub(super) async fn arrive_by_form(
 
 async fn read_and_park(app: &App, name: &str, request: Request) -> Result<String, Problem> {
     let gone = || Problem::new(Code::NotFound);
+    let client = request.extensions().get::<Client>();
+    let client = client.map(|client| client.0.clone()).unwrap_or_default();
     let connection = ProviderId::new(name).map_err(|_| gone())?;
     let kind = request.headers().get(axum::http::header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -120,7 +124,10 @@ async fn read_and_park(app: &App, name: &str, request: Request) -> Result<String
     let fields = Fields::parse(&body).map_err(|_| Problem::new(Code::InvalidRequest))?;
     let parameters = fields.into_values();
     let engine = app.platform().sign_in();
-    match engine.arrive(&connection, &parameters, true).await? {
+    match engine
+        .arrive(&connection, &parameters, true, &client)
+        .await?
+    {
         Arrival::Elsewhere { address } => Ok(address),
         Arrival::Here { .. } => Err(gone()),
     }

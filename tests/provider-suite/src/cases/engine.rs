@@ -1,12 +1,12 @@
-//! The provider in the real engine. What the engine does not do yet (messages,
-//! identities of third parties) is shown to lead to no session.
+//! The provider in the real engine. What nobody does in a house (to open a link while
+//! another page waits for it) is shown to lead to no session.
 
 use std::time::Duration;
 
 use gatelodge_core::{
     ErrorKind,
     limits::LimitPolicy,
-    provider::{Answer, Effect, Entry, Step, Who},
+    provider::{Answer, Effect, Entry, Step},
 };
 
 use super::secrets::{holds, is_distinctive};
@@ -14,7 +14,7 @@ use crate::{
     Person, Replay,
     bench::How,
     house::{House, Obstacle, Reached, Visit, is_gone},
-    stage::{End, Stage},
+    stage::Stage,
     tour::{of_another_kind, with},
 };
 
@@ -245,6 +245,10 @@ pub(crate) async fn in_the_engine_who_may_not_sign_in_is_refused_like_a_wrong_an
             assert!(!whole.is_session(), "{obstacle:?}: it gives a session");
             // Nothing was used up: the same answers count once it is gone.
             house.hinder(&ada, obstacle, false).await;
+            // A way back from elsewhere is used up by the first answer.
+            if matches!(answer, Answer::Callback { .. }) {
+                continue;
+            }
             let after = if house.fixture.is_bound_to_its_flow() {
                 house.answer(&mut visit, &answer).await
             } else {
@@ -430,13 +434,6 @@ async fn ways(stage: &Stage) -> Vec<Way> {
         }
         let (mut bench, mut ada) = stage.ready().await;
         let attempt = bench.go(&mut ada, how).await;
-        let is_external = match &attempt.end {
-            End::Done(turn) => matches!(
-                &turn.step,
-                Step::Proven { proof } if matches!(proof.who, Who::External { .. })
-            ),
-            _ => false,
-        };
         // Nobody in a house opens a link while another page waits for it.
         let sends = bench.exchanges.iter().any(|exchange| {
             exchange.turn.as_ref().is_some_and(|turn| {
@@ -448,7 +445,7 @@ async fn ways(stage: &Stage) -> Vec<Way> {
         ways.push(Way {
             how,
             steps: if sends { 1 } else { attempt.answers.len() },
-            is_beyond: is_external || sends,
+            is_beyond: sends,
         });
     }
     ways

@@ -41,9 +41,11 @@ impl Carried {
 #[async_trait]
 impl Provider for Carried {
     fn describe(&self) -> Description {
+        let description: Description = carry(&self.provider.describe());
         Description {
-            enrolment: true,
-            ..carry(&self.provider.describe())
+            // What is kept of a third party are links, which the engine makes.
+            enrolment: !description.third_party,
+            ..description
         }
     }
 
@@ -81,7 +83,8 @@ impl Provider for Carried {
     }
 
     fn enrolment(&self) -> Option<&dyn Enrolment> {
-        Some(self)
+        let is_third_party = self.provider.third_party().is_some();
+        (!is_third_party).then_some(self as &dyn Enrolment)
     }
 
     fn links(&self) -> Option<&dyn Links> {

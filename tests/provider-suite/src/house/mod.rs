@@ -177,6 +177,9 @@ impl House {
 
     /// Sets the provider up for a person, as a signed-in user does.
     pub(crate) async fn set_up(&mut self, person: &mut Person) {
+        if self.description.third_party {
+            return self.link(person).await;
+        }
         if !self.description.enrolment {
             let records = self.fixture.records(person, self.platform.now());
             if records.is_empty() {
@@ -214,6 +217,32 @@ impl House {
             reached = self.answer(&mut visit, &answer).await;
         }
         panic!("setting it up comes to no end");
+    }
+
+    /// Links what the third party says of a person, as a signed-in user does.
+    async fn link(&mut self, person: &mut Person) {
+        let session = self.first_session(person).await;
+        let checked = self.platform.sessions().check(&session.token).await;
+        let mut start = self.start(person, Transport::Cookie);
+        start.intent = Intent::Link;
+        start.session = checked.expect("the storage answers");
+        start.target = Some(provider_id());
+        let started = self.platform.sign_in().start(start, &client()).await;
+        let mut visit = Visit::of(started.expect("linking begins"), How::FirstStep);
+        let mut reached = self.say_the_word(&mut visit, person).await;
+        for _ in 0..MOST_STEPS {
+            match reached {
+                Reached::Session(_) => return,
+                Reached::Next => {}
+                other => panic!("linking ends in {}", other.name()),
+            }
+            let step = self.step_of(&mut visit).await;
+            let answer = self
+                .fixture
+                .right(person, &self.seen_by(&step, Purpose::Prove));
+            reached = self.answer(&mut visit, &answer).await;
+        }
+        panic!("linking comes to no end");
     }
 
     /// A session by the first provider alone.

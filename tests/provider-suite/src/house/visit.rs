@@ -128,6 +128,12 @@ impl Visit {
     }
 }
 
+/// Whether a third party said who it is, and nobody is linked to that.
+fn is_new(view: &FlowView) -> bool {
+    let body = view.step.as_ref().map(|step| &step.body);
+    matches!(body, Some(StepBody::Prompt { provider, .. }) if provider == "duty:new-account")
+}
+
 /// What a flow shows of a provider.
 enum Shown {
     Step(Box<Step>),
@@ -266,11 +272,18 @@ impl House {
         match progress {
             Err(error) => Reached::Fault(error),
             Ok(Progress::Next { view, binding, .. }) => {
+                let is_nobody = is_new(&view);
                 visit.view = view;
                 if binding.is_some() {
                     visit.handle.binding = binding;
                 }
-                Reached::Next
+                match is_nobody {
+                    true => Reached::Nothing {
+                        refused: true,
+                        bytes: "nobody is linked to that identity".to_owned(),
+                    },
+                    false => Reached::Next,
+                }
             }
             Ok(Progress::Refused { view, hold_until }) => {
                 let bytes = format!("refused {} {hold_until:?}", masked(&view));
