@@ -12,7 +12,7 @@ use gatelodge_core::{
 };
 
 use super::{House, Person, come, house, house_with, leave};
-use crate::support::{Browser, client, fields, kind, minutes, provider, refused, sign_in_at};
+use crate::support::{self, Browser, fields, kind, minutes, provider, refused, sign_in_at};
 
 const BACK: &str = "https://app.example.org/back";
 
@@ -37,7 +37,7 @@ async fn arrive(house: &House, by: &str, state: &str, by_post: bool) -> Result<A
             &provider(by),
             &brought(state),
             by_post,
-            &client("192.0.2.9"),
+            &support::client("192.0.2.9"),
         )
         .await
 }
@@ -143,7 +143,7 @@ async fn s26_what_was_parked_is_for_its_connection_and_a_minute() {
             &provider("google"),
             &BTreeMap::new(),
             false,
-            &client("192.0.2.9"),
+            &support::client("192.0.2.9"),
         )
         .await;
     assert_eq!(kind(nothing), ErrorKind::NotFound);
