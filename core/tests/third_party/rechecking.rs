@@ -333,7 +333,7 @@ async fn what_changes_while_it_is_asked_stays() {
         let place = (shared.acme.id, user.id);
         let link = shared.links(&user).await.remove(0);
         users
-            .remove_factor(&operator, place, link.id)
+            .unlink_identity(&operator, place, link.id)
             .await
             .unwrap();
     };

@@ -218,7 +218,7 @@ async fn a_link_that_is_removed_during_the_choice_is_worth_nothing() {
     let link = super::links_of(world, &other, &second).await.remove(0);
     let users = world.platform.users();
     let operator = gatelodge_core::access::Caller::operator();
-    let removed = users.remove_factor(&operator, (other.id, second.id), link.id);
+    let removed = users.unlink_identity(&operator, (other.id, second.id), link.id);
     removed.await.unwrap();
     let fill = browser.fill(world, "duty:choose-tenant", &[("tenant", "other")]);
     assert!(refused(&fill.await.unwrap()));
@@ -288,7 +288,7 @@ async fn a_link_that_is_removed_while_its_owner_is_away_is_worth_nothing() {
         let operator = gatelodge_core::access::Caller::operator();
         let place = (shared.acme.id, user.id);
         users
-            .remove_factor(&operator, place, link.id)
+            .unlink_identity(&operator, place, link.id)
             .await
             .unwrap();
     };

@@ -327,7 +327,7 @@ async fn nobody_switches_by_what_is_unlinked_or_not_theirs() {
     let (users, operator) = (world.platform.users(), Caller::operator());
     let place = (ada.other.id, ada.there.id);
     users
-        .remove_factor(&operator, place, link.id)
+        .unlink_identity(&operator, place, link.id)
         .await
         .unwrap();
     ada.is_nowhere(&ada.browser, "unlinked").await;

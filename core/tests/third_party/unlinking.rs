@@ -106,7 +106,7 @@ async fn the_last_way_in_is_not_removed() {
     let users = house.world.platform.users();
     let operator = Caller::operator();
     let place = (house.acme.id, user.id);
-    let removed = users.remove_factor(&operator, place, link.id).await;
+    let removed = users.unlink_identity(&operator, place, link.id).await;
     assert_eq!(
         kind(removed),
         ErrorKind::Refused,
@@ -181,7 +181,7 @@ async fn owner_and_administrator_do_not_remove_the_last_two_links() {
     let removal = async move {
         let users = shared.world.platform.users();
         let operator = Caller::operator();
-        users.remove_factor(&operator, place, second).await.unwrap();
+        users.unlink_identity(&operator, place, second).await.unwrap();
     };
     house.world.storage.before_write(0, Box::pin(removal));
     let answer = flow.answer(&house.world, REMOVE, press("remove")).await;
@@ -201,7 +201,7 @@ async fn owner_and_administrator_do_not_remove_the_last_two_links() {
     house.world.storage.before_write(0, Box::pin(removal));
     let users = house.world.platform.users();
     let removed = users
-        .remove_factor(&Caller::operator(), place, links[1].id)
+        .unlink_identity(&Caller::operator(), place, links[1].id)
         .await;
     assert_eq!(kind(removed), ErrorKind::Refused);
     assert_eq!(house.links(&user).await.len(), 1);
@@ -251,14 +251,14 @@ async fn an_administrator_removes_a_link_and_ends_what_it_let_in() {
     let (users, place) = (world.platform.users(), (house.acme.id, user.id));
     let refused = users.identities(&stranger, place.0, place.1).await;
     assert_eq!(kind(refused), ErrorKind::NotFound);
-    let refused = users.remove_factor(&stranger, place, link.id).await;
+    let refused = users.unlink_identity(&stranger, place, link.id).await;
     assert_eq!(kind(refused), ErrorKind::NotFound);
     let own = world.caller(&browser).await;
     let refused = users.identities(&own, place.0, place.1).await;
     assert!(refused.is_err(), "it is no list for users");
-    users.remove_factor(&chief, place, link.id).await.unwrap();
+    users.unlink_identity(&chief, place, link.id).await.unwrap();
     assert!(!world.knows(&browser).await);
     assert!(house.links(&user).await.is_empty());
-    let again = users.remove_factor(&chief, place, link.id).await;
+    let again = users.unlink_identity(&chief, place, link.id).await;
     assert_eq!(kind(again), ErrorKind::NotFound);
 }
