@@ -132,26 +132,17 @@ fn surroundings(on: &Administration<'_>, id: &ProviderId) -> Vec<Finding> {
     let host = origin.host_str().unwrap_or_default();
     let here = host == "localhost" || host.ends_with(".localhost");
     let is_secure = origin.scheme() == "https";
-    let mut findings = vec![match (is_secure, here) {
-        (true, _) => Finding::good(
-            "callback",
-            format!(
-                "Third parties send people back to {callback}, which has to be registered there exactly like this."
-            ),
-        ),
-        (false, true) => Finding::doubtful(
-            "callback",
-            format!("People come back to {callback}, which works on this machine only."),
-            "Set `server.origin` to the address by which people reach this server, and register its callback.",
-        ),
-        (false, false) => Finding::bad(
+    // The address itself is named by each connection, with where it has to be registered.
+    let mut findings = Vec::new();
+    if !is_secure && !here {
+        findings.push(Finding::bad(
             "callback",
             format!(
                 "People come back to {callback}, without encryption: services refuse such addresses."
             ),
             "Serve this by `https`, and set `server.origin` to that address.",
-        ),
-    }];
+        ));
+    }
     findings.push(match is_secure || here {
         true => Finding::good(
             "cookies",
