@@ -181,7 +181,10 @@ async fn owner_and_administrator_do_not_remove_the_last_two_links() {
     let removal = async move {
         let users = shared.world.platform.users();
         let operator = Caller::operator();
-        users.unlink_identity(&operator, place, second).await.unwrap();
+        users
+            .unlink_identity(&operator, place, second)
+            .await
+            .unwrap();
     };
     house.world.storage.before_write(0, Box::pin(removal));
     let answer = flow.answer(&house.world, REMOVE, press("remove")).await;

@@ -126,11 +126,10 @@ fn no_template_has_inline_style_script_event_attributes_or_foreign_addresses() {
                 );
                 let loads =
                     ["src", "href", "action", "data", "poster"].contains(&attribute.as_str());
-                assert!(
-                    !loads || value.starts_with(['/', '#']) || value.starts_with("&#x2f;"),
-                    "{}: {value}",
-                    sample.name
-                );
+                // A link to a third party loads nothing before somebody follows it.
+                let leads = tag == "a" && value.starts_with("https:&#x2f;&#x2f;id.example&#x2f;");
+                let own = value.starts_with(['/', '#']) || value.starts_with("&#x2f;");
+                assert!(!loads || own || leads, "{}: {value}", sample.name);
             }
         }
     }

@@ -444,7 +444,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("signed_out.again", "Sign in again"),
     (
         "signed_out.elsewhere",
-        "This browser is still signed in at {name}, and would be let in here without being asked.",
+        "This device no longer has access. You are still signed in at {name}, which lets whoever uses this browser in again unasked.",
     ),
     ("signed_out.there_too", "Sign out at {name} too"),
     // Results and refusals.

@@ -235,7 +235,7 @@ async fn a_second_step_is_removed_after_a_proof_and_a_question() {
         .await;
     let code = present(&world, &app);
     let asked = browser.submit_on(&asked, FLOW, &[("code", &code)]).await;
-    asked.assert_says("Remove this second step?");
+    asked.assert_says("Remove Authenticator app?");
     asked.assert_says("Phone");
     assert!(
         asked.links().contains(&ACCOUNT.to_owned()),

@@ -179,8 +179,9 @@ async fn a_page_that_says_what_went_wrong_leads_nowhere_by_itself() {
     let leaving = browser.follow(sent).await;
     let (_, flow) = leaving.path.split_once("flow=").unwrap();
     let fields = [("flow", flow), ("provider", "globe"), ("code", "1234")];
+    // Only programs bring codes in this way.
     let wrong = browser.post("/t/acme/sign-in", &fields).await;
-    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     assert!(!wrong.headers.contains_key(header::REFRESH));
     assert!(!wrong.body.contains("Taking you to"));
 }

@@ -11,6 +11,7 @@
 //! | [`revocation`] | how long a session that was ended is let in elsewhere |
 //! | [`load`] | clients that change things, with a journal of what was acknowledged |
 //! | [`api`] | a program with a bearer token |
+//! | [`third_party`] | a real OpenID provider beside the server |
 //! | [`visitor`] | a browser without scripts: cookies, forms, redirects |
 //! | [`browser`] | Chromium, driven by WebDriver |
 //! | [`inspect`] | what is checked of each page in Chromium: accessibility, width, pictures |
@@ -42,6 +43,7 @@ pub mod revocation;
 pub mod secrets;
 pub mod server;
 pub mod storage;
+pub mod third_party;
 pub mod visitor;
 pub mod wait;
 pub mod world;

@@ -20,7 +20,8 @@ pub const ADMINISTRATORS_PASSWORD: &str = "canary: sings at the gate before noon
 
 /// As much as the server can say: what is not logged at this level is never logged.
 pub const TALKATIVE: &str = "[log]\nfilter = \"debug,gatelodge_core=trace,gatelodge_server=trace,gatelodge_storage_sql=trace,\
-     gatelodge_storage_sqlite=trace,gatelodge_storage_postgres=trace,gatelodge_provider_password=trace\"\n";
+     gatelodge_storage_sqlite=trace,gatelodge_storage_postgres=trace,gatelodge_provider_oidc=trace,\
+     gatelodge_provider_password=trace\"\n";
 
 /// A server that was set up.
 #[derive(Debug)]

@@ -140,6 +140,7 @@ fn mailbox(visit: &Visit, user: &User) -> Result<Option<SignInMethod>, PageProbl
     };
     let text = |part: &str| visit.t(&format!("account.mailbox.{part}"));
     Ok(Some(SignInMethod {
+        mark: Vec::new(),
         label: match &user.email {
             Some(email) => email.to_string(),
             None => text("no_address")?,
@@ -242,6 +243,7 @@ fn sign_in_method(visit: &Visit, method: &Set) -> Result<SignInMethod, PageProbl
         actions.extend(items.pop().map(|only| only.remove));
     }
     Ok(SignInMethod {
+        mark: Vec::new(),
         label: method.label.clone(),
         detail: Some(detail),
         enabled,

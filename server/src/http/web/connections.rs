@@ -1,8 +1,8 @@
 //! On one's own account: third parties, and which accounts there are linked.
 
-use gatelodge_core::service::LinkedIdentity;
+use gatelodge_core::{provider::Description, service::LinkedIdentity};
 
-use super::{problem::PageProblem, visit::Visit};
+use super::{problem::PageProblem, steps::mark, visit::Visit};
 use crate::pages::views::{Link, MethodItem, SignInMethod};
 
 /// A row for each third party by which the person can sign in, or could.
@@ -18,9 +18,9 @@ pub(super) async fn rows(visit: &Visit) -> Result<Vec<SignInMethod>, PageProblem
             .collect();
         let can_link = offered.iter().any(|offer| offer.id == configured.id);
         if !own.is_empty() || can_link {
-            let label = &configured.description.label;
+            let description = &configured.description;
             let link = visit.at(&format!("/account/connections/{}/link", configured.id));
-            rows.push(row(visit, label, &own, can_link.then_some(link))?);
+            rows.push(row(visit, description, &own, can_link.then_some(link))?);
         }
     }
     Ok(rows)
@@ -28,7 +28,7 @@ pub(super) async fn rows(visit: &Visit) -> Result<Vec<SignInMethod>, PageProblem
 
 fn row(
     visit: &Visit,
-    label: &str,
+    description: &Description,
     own: &[&LinkedIdentity],
     link: Option<String>,
 ) -> Result<SignInMethod, PageProblem> {
@@ -55,7 +55,8 @@ fn row(
         actions.extend(items.pop().map(|only| only.remove));
     }
     Ok(SignInMethod {
-        label: label.to_owned(),
+        mark: mark(&description.mark),
+        label: description.label.clone(),
         detail: Some(detail),
         enabled: !own.is_empty(),
         actions,

@@ -292,6 +292,9 @@ async fn untouched(
         && view.tenant.as_deref() == named.as_ref().map(|tenant| tenant.name.as_str())
         && destination.is_that_of(&view)
         && later(visit.platform().now(), LONG_ENOUGH) < view.expires_at
+        // Whoever opens the page anew need not be who came by a third party before.
+        && view.linking.is_none()
+        && view.notice.is_none()
         && asks_who(&view);
     Ok(Some(view).filter(|_| same))
 }

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `home`, `assets` | the start, style sheets and pictures |
 //! | `setup` | the first administrator |
-//! | `gate`, `steps`, `away`, `destination`, `remember` | signing in, signing up, changing credentials: one step each |
+//! | `gate`, `steps`, `headings`, `destination`, `remember` | signing in, signing up, changing credentials: one step each |
 //! | `callback` | coming back from a third party |
 //! | `stay` | coming back without being asked |
 //! | `enter` | into applications on other hosts |
@@ -24,7 +24,6 @@
 
 mod account;
 mod assets;
-mod away;
 mod callback;
 mod connections;
 mod console;
@@ -34,6 +33,7 @@ mod enter;
 mod forms;
 mod frame;
 mod gate;
+mod headings;
 mod hints;
 mod home;
 mod link;

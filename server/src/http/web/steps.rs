@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use gatelodge_core::{
     Error,
-    engine::{DutyReason, FlowView, Offer, StepBody},
+    engine::{FlowView, Notice, Offer, StepBody},
     model::ProviderId,
     provider::{self, Description, Form, Role},
     secret::Secret,
@@ -13,7 +13,6 @@ use gatelodge_core::{
 };
 
 use super::{
-    away,
     destination::let_forms_lead_on,
     frame::Nav,
     gate::{GO, Gate, NAME_FIELD, asks_who},
@@ -30,6 +29,8 @@ use crate::pages::views::{
 const TENANT: &str = "tenant";
 /// Who is answered about a choice of second factors.
 const ENGINE: &str = "duty:second-factor";
+/// Who asks what becomes of somebody new.
+pub(super) const NEW_ACCOUNT: &str = "duty:new-account";
 
 /// What a page shows of an answer that did not lead on.
 pub(super) struct Again<'a> {
@@ -100,7 +101,7 @@ pub(super) async fn page(visit: &Visit, gate: Gate, flow: &FlowView, again: &Aga
     view.notice = visit.notice()?;
     view.error.clone_from(&again.error);
     if let (None, Some(notice)) = (&view.error, flow.notice) {
-        view.error = Some(visit.t(away::notice_key(notice))?);
+        view.error = Some(visit.t(notice_key(notice))?);
     }
     sheet.fill(&mut view)?;
     sheet.errors(&mut view);
@@ -108,9 +109,37 @@ pub(super) async fn page(visit: &Visit, gate: Gate, flow: &FlowView, again: &Aga
     let mut response = visit.page(again.status, &view)?;
     let_forms_lead_on(visit, flow, response.headers_mut()).await?;
     if !again.is_answer() {
-        away::lead_away(&view, response.headers_mut())?;
+        lead_away(&view, response.headers_mut())?;
     }
     Ok(response)
+}
+
+/// What is said of a way to a third party that led nowhere.
+fn notice_key(notice: Notice) -> &'static str {
+    match notice {
+        Notice::Cancelled => "flow.notice.cancelled",
+        Notice::NotLinked => "flow.notice.not_linked",
+        Notice::LinkedElsewhere => "flow.notice.linked_elsewhere",
+        Notice::Barred => "flow.notice.barred",
+        Notice::Failed => "flow.notice.failed",
+    }
+}
+
+/// On to a third party without a click, where that is all there is to do.
+///
+/// Not by a redirect: browsers hold `form-action` against every redirect that follows a
+/// form, also against those with which the third party goes on from there, and nobody
+/// knows them beforehand. With this page the form has come to its end.
+fn lead_away(view: &View, headers: &mut HeaderMap) -> Result<(), PageProblem> {
+    let [Method { kind, .. }] = view.methods.as_slice() else {
+        return Ok(());
+    };
+    if let MethodKind::Link { href } = kind {
+        let onward = HeaderValue::from_str(&format!("0;url={href}"));
+        let onward = onward.map_err(|_| Error::internal("a web address is no header"))?;
+        headers.insert(header::REFRESH, onward);
+    }
+    Ok(())
 }
 
 fn remembered(visit: &Visit, gate: Gate, flow: &FlowView) -> Option<Remembered> {
@@ -120,87 +149,19 @@ fn remembered(visit: &Visit, gate: Gate, flow: &FlowView) -> Option<Remembered> 
 }
 
 /// Everything that decides how a step looks.
-struct Sheet<'a> {
-    visit: &'a Visit,
-    gate: Gate,
-    flow: &'a FlowView,
+pub(super) struct Sheet<'a> {
+    pub(super) visit: &'a Visit,
+    pub(super) gate: Gate,
+    pub(super) flow: &'a FlowView,
     again: &'a Again<'a>,
     remembered: Option<Remembered>,
     /// Whether the box to stay signed in is ticked, where it is offered.
     stay: Option<bool>,
     /// Whether nobody has been named yet.
-    first: bool,
+    pub(super) first: bool,
 }
 
 impl Sheet<'_> {
-    fn title(&self) -> Result<String, PageProblem> {
-        let body = self.flow.step.as_ref().map(|step| &step.body);
-        if self.adds_factor() {
-            return match body {
-                Some(StepBody::Prompt { provider, .. }) => {
-                    let label = self.label(provider);
-                    self.visit.tv("flow.set_up.title", &[("method", &label)])
-                }
-                _ => self.visit.t("flow.add_factor.title"),
-            };
-        }
-        if let Some(method) = away::links_with(self.flow) {
-            return self.visit.tv("flow.link.title", &[("method", &method)]);
-        }
-        let key = match (self.gate, body) {
-            (_, Some(StepBody::Prompt { provider, .. })) if provider == "duty:choose-tenant" => {
-                "flow.choose_tenant.title"
-            }
-            (_, Some(StepBody::Prompt { provider, .. })) if provider == "duty:new-account" => {
-                "flow.new_account.title"
-            }
-            (_, Some(StepBody::Prompt { provider, .. })) if provider == "duty:remove-factor" => {
-                "flow.remove_factor.title"
-            }
-            (_, Some(StepBody::Prompt { provider, .. })) if provider.starts_with("duty:") => {
-                "flow.duty.title"
-            }
-            (Gate::SignUp, _) => "flow.sign_up.title",
-            (Gate::Recover, _) => "flow.recover.title",
-            (Gate::Account, Some(StepBody::Prompt { .. }))
-                if self.flow.intent == provider::Intent::Verify =>
-            {
-                "link.verify.title"
-            }
-            (Gate::Account, Some(StepBody::Prompt { provider, .. })) => {
-                let label = self.label(provider);
-                return self.visit.tv("flow.set_up.title", &[("method", &label)]);
-            }
-            (Gate::SignIn, _) if self.first || !self.flow.proven => "flow.sign_in.title",
-            (Gate::SignIn, Some(StepBody::Choose { .. } | StepBody::Prompt { .. }))
-            | (Gate::Account, _) => "flow.second_step.title",
-            (Gate::SignIn, _) => "flow.sign_in.title",
-        };
-        self.visit.t(key)
-    }
-
-    /// Whether a second factor is set up because one is required.
-    fn adds_factor(&self) -> bool {
-        let step = self.flow.step.as_ref();
-        step.is_some_and(|step| step.reason == Some(DutyReason::SecondFactorRequired))
-    }
-
-    /// Why one is, and by when.
-    fn why(&self) -> Result<Option<String>, PageProblem> {
-        let Some(step) = self.flow.step.as_ref().filter(|_| self.adds_factor()) else {
-            return Ok(None);
-        };
-        let why = match step.due {
-            None => self.visit.t("flow.add_factor.now")?,
-            Some(due) => {
-                let when = self.visit.time(due)?;
-                let values = [("when", when.text.as_str())];
-                self.visit.tv("flow.add_factor.later", &values)?
-            }
-        };
-        Ok(Some(why))
-    }
-
     /// What a provider says of itself; `None` for what the engine asks.
     fn description(&self, provider: &str) -> Option<&Description> {
         let id = ProviderId::new(provider).ok()?;
@@ -208,7 +169,7 @@ impl Sheet<'_> {
         Some(&configured.description)
     }
 
-    fn label(&self, provider: &str) -> String {
+    pub(super) fn label(&self, provider: &str) -> String {
         let description = self.description(provider);
         description.map_or_else(|| provider.to_owned(), |found| found.label.clone())
     }
@@ -217,10 +178,7 @@ impl Sheet<'_> {
         let Some(step) = &self.flow.step else {
             return Ok(());
         };
-        if let Some(why) = self
-            .why()?
-            .or(away::linking(self.visit, self.flow, self.first)?)
-        {
+        if let Some(why) = self.why()?.or(self.linking()?) {
             view.intro = Some(why);
         }
         match &step.body {
@@ -330,12 +288,12 @@ impl Sheet<'_> {
             post = post.hidden(NAME_FIELD, identifier);
         }
         let description = self.description(provider);
-        let shapes = description.map_or(&[][..], |found| found.mark.shapes());
+        let mark = description.map(|found| mark(&found.mark));
         Method {
             id: provider.to_owned(),
             label: self.label(provider),
             third_party: description.is_some_and(|found| found.third_party),
-            mark: shapes.iter().map(shape).collect(),
+            mark: mark.unwrap_or_default(),
             post,
             tenant_field: None,
             remember_name,
@@ -364,7 +322,7 @@ impl Sheet<'_> {
                 message: form.message.clone(),
                 fields: fields.collect(),
                 display: form.display.iter().map(display).collect(),
-                actions: self.actions(form)?,
+                actions: self.actions(provider, form)?,
             },
         })
     }
@@ -397,7 +355,7 @@ impl Sheet<'_> {
         None
     }
 
-    fn actions(&self, form: &Form) -> Result<Vec<Action>, PageProblem> {
+    fn actions(&self, provider: &str, form: &Form) -> Result<Vec<Action>, PageProblem> {
         let mut actions = Vec::new();
         let own_way = form
             .actions
@@ -405,11 +363,16 @@ impl Sheet<'_> {
             .any(|a| a.style == provider::ActionStyle::Primary);
         if !form.fields.is_empty() || !own_way {
             let key = match self.gate {
+                _ if provider == NEW_ACCOUNT => "flow.sign_up",
                 Gate::SignUp => "flow.sign_up",
                 Gate::SignIn if self.first => "flow.sign_in",
                 Gate::SignIn | Gate::Account | Gate::Recover => "flow.continue",
             };
-            actions.push(Action::submit(self.visit.t(key)?));
+            let mut submit = Action::submit(self.visit.t(key)?);
+            if own_way {
+                submit.style = ActionStyle::Secondary;
+            }
+            actions.push(submit);
         }
         actions.extend(form.actions.iter().map(|action| Action {
             style: match action.style {
@@ -456,6 +419,12 @@ impl Sheet<'_> {
             self.visit.t(key).map(|label| Link::new(href, label))
         };
         Ok(match self.gate {
+            // Beginning anew, nothing is linked.
+            Gate::SignIn if self.links_later().is_some() => {
+                vec![link("/sign-in?again=1", "flow.start_again")?]
+            }
+            // Its form has a way back of its own.
+            Gate::SignIn | Gate::SignUp if self.is_new() => Vec::new(),
             Gate::SignIn if self.first => {
                 let mut links = Vec::new();
                 if self.recovery() {
@@ -478,6 +447,12 @@ impl Sheet<'_> {
                 vec![Link::new(self.visit.at("/account"), label)]
             }
         })
+    }
+
+    /// Whether somebody is asked what becomes of them whom nobody here is linked to.
+    fn is_new(&self) -> bool {
+        let body = self.flow.step.as_ref().map(|step| &step.body);
+        matches!(body, Some(StepBody::Prompt { provider, .. }) if provider == NEW_ACCOUNT)
     }
 
     /// Whether a forgotten password can be replaced here.
@@ -515,11 +490,13 @@ fn identifier(form: &Form) -> Option<&provider::Field> {
         .find(|field| field.role == Role::Identifier)
 }
 
-fn shape(shape: &provider::Shape) -> MarkShape {
-    MarkShape {
+/// The picture of a way to sign in.
+pub(super) fn mark(mark: &provider::Mark) -> Vec<MarkShape> {
+    let shape = |shape: &provider::Shape| MarkShape {
         path: shape.path.clone(),
         fill: shape.fill.clone(),
-    }
+    };
+    mark.shapes().iter().map(shape).collect()
 }
 
 fn field_view(field: &provider::Field) -> Field {

@@ -69,6 +69,7 @@ pub(in crate::pages) fn account() -> AccountView {
         sessions: sessions(true),
         devices: devices("/account/devices/forget"),
         mailbox: Some(SignInMethod {
+            mark: Vec::new(),
             label: "ada@northwind.example".into(),
             detail: Some("Verified".into()),
             enabled: true,
@@ -83,6 +84,7 @@ pub(in crate::pages) fn account() -> AccountView {
         }],
         connections: vec![
             SignInMethod {
+                mark: Vec::new(),
                 label: "Google".into(),
                 detail: Some("ada@northwind.example, linked 3 weeks ago".into()),
                 enabled: true,
@@ -93,6 +95,7 @@ pub(in crate::pages) fn account() -> AccountView {
                 items: vec![],
             },
             SignInMethod {
+                mark: Vec::new(),
                 label: "GitHub".into(),
                 detail: Some("Not linked".into()),
                 enabled: false,
@@ -102,6 +105,7 @@ pub(in crate::pages) fn account() -> AccountView {
         ],
         methods: vec![
             SignInMethod {
+                mark: Vec::new(),
                 label: "Password".into(),
                 detail: Some("Changed 3 weeks ago".into()),
                 enabled: true,
@@ -109,6 +113,7 @@ pub(in crate::pages) fn account() -> AccountView {
                 items: vec![],
             },
             SignInMethod {
+                mark: Vec::new(),
                 label: "Authenticator app".into(),
                 detail: Some("2 set up".into()),
                 enabled: true,

@@ -138,6 +138,7 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ("link.page.button", "Go on"),
     ("flow.duty.title", "Before you go on"),
     ("flow.new_account.title", "You are new here"),
+    ("flow.new_account.link_title", "Link your account"),
     ("flow.link.title", "Link {method}"),
     (
         "flow.link.text",
@@ -145,7 +146,7 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
     ),
     (
         "flow.linking",
-        "Sign in to your account here. {method} ({name}) is linked to it then.",
+        "Sign in to your account here. From then on {name} at {method} gets into it too: go on only if that is you.",
     ),
     (
         "flow.notice.cancelled",
@@ -178,7 +179,7 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "Your organisation asks for a second step at sign-in, starting {when}. Set one up now, or go on and do it later.",
     ),
     ("flow.add_factor.choose", "{method}"),
-    ("flow.remove_factor.title", "Remove this second step?"),
+    ("flow.remove_factor.title", "Remove {method}?"),
     ("flow.continue_with", "Continue with {method}"),
     (
         "flow.leaving",

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Frame, Link, Notice, Post, TenantLabel, Time};
+use super::{Frame, Link, MarkShape, Notice, Post, TenantLabel, Time};
 use crate::pages::Page;
 
 /// The account's start page: `account.html`.
@@ -150,6 +150,8 @@ pub enum DeviceKind {
 pub struct SignInMethod {
     /// "Password", "Passkey".
     pub label: String,
+    /// Its picture; empty: the usual one.
+    pub mark: Vec<MarkShape>,
     /// "Changed 3 weeks ago", "Two keys".
     pub detail: Option<String>,
     /// Whether it is set up.

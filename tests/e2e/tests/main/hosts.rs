@@ -9,13 +9,13 @@ use gatelodge_e2e::{
     world::{ADMINISTRATOR, ADMINISTRATORS_PASSWORD, HOME, TALKATIVE},
 };
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
 /// Where the browser is, without the query.
-async fn is_at(browser: &Browser, address: &str) {
+pub(crate) async fn is_at(browser: &Browser, address: &str) {
     let arrived = wait::holds_within(wait::PATIENCE, async || {
         let here = browser
             .execute("return location.origin + location.pathname")

@@ -29,6 +29,7 @@ mod looks;
 mod mails;
 mod moving;
 mod nodes;
+mod oidc;
 mod operations;
 mod outages;
 mod pooler;

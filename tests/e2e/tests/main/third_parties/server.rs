@@ -31,20 +31,35 @@ use gatelodge_storage_suite::memory::MemoryStorage;
 use reqwest::Url;
 use tokio::net::TcpListener;
 
-/// The services, with the pictures on their buttons as a preset holds them.
+/// The text of a preset, as the provider's crate holds it.
+macro_rules! preset {
+    ($file:literal) => {
+        include_str!(concat!("../../../../../providers/", $file))
+    };
+}
+
+/// The services, with the presets that hold the pictures on their buttons.
 pub(crate) const MARKS: [(&str, &str, &str); 8] = [
-    ("google", "Google", include_str!("marks/google.toml")),
+    ("google", "Google", preset!("oidc/presets/google.toml")),
     (
         "microsoft",
         "Microsoft",
-        include_str!("marks/microsoft.toml"),
+        preset!("oidc/presets/microsoft.toml"),
     ),
-    ("apple", "Apple", include_str!("marks/apple.toml")),
-    ("github", "GitHub", include_str!("marks/github.toml")),
-    ("facebook", "Facebook", include_str!("marks/facebook.toml")),
-    ("linkedin", "LinkedIn", include_str!("marks/linkedin.toml")),
-    ("gitlab", "GitLab", include_str!("marks/gitlab.toml")),
-    ("discord", "Discord", include_str!("marks/discord.toml")),
+    ("apple", "Apple", preset!("oidc/presets/apple.toml")),
+    ("github", "GitHub", preset!("oauth2/presets/github.toml")),
+    (
+        "facebook",
+        "Facebook",
+        preset!("oauth2/presets/facebook.toml"),
+    ),
+    (
+        "linkedin",
+        "LinkedIn",
+        preset!("oidc/presets/linkedin.toml"),
+    ),
+    ("gitlab", "GitLab", preset!("oidc/presets/gitlab.toml")),
+    ("discord", "Discord", preset!("oauth2/presets/discord.toml")),
 ];
 
 /// A third party at two origins: the first sends everybody on to the second.
