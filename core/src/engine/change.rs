@@ -49,7 +49,11 @@ pub(super) async fn removal(
         }],
         actions: vec![Action {
             id: REMOVE.to_owned(),
-            label: "Remove".to_owned(),
+            label: match configured.description.third_party {
+                true => "Unlink",
+                false => "Remove",
+            }
+            .to_owned(),
             style: ActionStyle::Primary,
         }],
         ..Form::default()

@@ -79,7 +79,7 @@ impl Newcomer {
                 true => ActionStyle::Primary,
                 false => ActionStyle::Secondary,
             };
-            actions.push(button(LINK, "Sign in to my account and link it", style));
+            actions.push(button(LINK, "Sign in and link it", style));
         }
         actions.push(button(BACK, "Sign in another way", ActionStyle::Link));
         Form {

@@ -96,6 +96,7 @@ where
         .merge(Layer("command line", command_line))
         .extract()
         .map_err(|error| ConfigError::from(decode::describe(&error, "", &sources)))?;
+    keep_default_providers(&mut values);
     problems.extend(set_in_providers(
         environment.provider_settings,
         &mut values,
@@ -257,6 +258,23 @@ fn set_in_providers(
         }
     }
     problems
+}
+
+/// What is there by itself stays beside a list that names nothing of it, such as a
+/// connection to a third party: nobody is locked out by adding one. It comes last, so
+/// that the tables of the file keep their numbers.
+fn keep_default_providers(values: &mut Dict) {
+    let Some(Value::Array(_, tables)) = values.get_mut("providers") else {
+        return;
+    };
+    let is_named = tables.iter().any(|table| {
+        let kind = table.as_dict().and_then(|table| table.get("kind"));
+        kind.and_then(Value::as_str)
+            .is_some_and(|kind| DEFAULT_KINDS.contains(&kind))
+    });
+    if let (false, Value::Array(_, own)) = (is_named || tables.is_empty(), default_providers()) {
+        tables.extend(own);
+    }
 }
 
 fn default_providers() -> Value {

@@ -225,3 +225,20 @@ fn a_file_that_is_no_secrets_is_left_to_the_provider() {
         "words.txt"
     );
 }
+
+#[test]
+fn what_is_there_by_itself_stays_beside_a_third_party() {
+    let kinds = |text: &str| {
+        let config = Folder::with_config(text).load().unwrap().config;
+        let enabled = config.providers.iter().filter(|one| one.enabled);
+        enabled.map(|one| one.kind.clone()).collect::<Vec<_>>()
+    };
+    let third_party = "[[providers]]\nkind = \"oidc\"\nissuer = \"https://id.example.org\"\n";
+    let beside = kinds(third_party);
+    assert_eq!(beside[0], "oidc");
+    assert_eq!(beside[1..], *crate::plugins::DEFAULT_KINDS);
+    let off = format!("{third_party}[[providers]]\nkind = \"password\"\nenabled = false\n");
+    assert_eq!(kinds(&off), ["oidc"]);
+    let with_password = format!("{third_party}[[providers]]\nkind = \"password\"\n");
+    assert_eq!(kinds(&with_password), ["oidc", "password"]);
+}

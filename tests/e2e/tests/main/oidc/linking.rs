@@ -92,9 +92,7 @@ async fn what_was_going_to_be_linked_is_forgotten_when_somebody_begins_anew() {
     let browser = house.browser().await;
     house.leaves(&browser).await;
     browser.signs_in_there("augusta").await;
-    browser
-        .press_named("Sign in to my account and link it")
-        .await;
+    browser.press_named("Sign in and link it").await;
     browser.reads("go on only if that is you").await;
     browser.goto(&here("/sign-in")).await;
     let text = browser.text().await;
@@ -154,9 +152,7 @@ async fn whose_proven_address_is_known_is_led_to_their_account_and_proves_that_i
     let house = two().await;
     let browser = house.browser().await;
     comes_by_both(&browser).await;
-    browser
-        .press_named("Sign in to my account and link it")
-        .await;
+    browser.press_named("Sign in and link it").await;
     browser.reads("go on only if that is you").await;
     browser.press_named("Continue with First").await;
     browser.arrives_at("/account").await;

@@ -26,9 +26,7 @@ async fn the_pages_about_somebody_new_are_fit_to_be_seen() {
     browser.signs_in_there("augusta").await;
     browser.reads("Link your account").await;
     browser.inspect("third-party-not-linked").await;
-    browser
-        .press_named("Sign in to my account and link it")
-        .await;
+    browser.press_named("Sign in and link it").await;
     browser.reads("go on only if that is you").await;
     browser.inspect("third-party-sign-in-to-link").await;
     proves(&browser, "ada", &password).await;
@@ -81,9 +79,7 @@ async fn the_page_about_a_known_address_is_fit_to_be_seen() {
     let browser = house.browser().await;
     comes_by_both(&browser).await;
     browser.inspect("new-account-known").await;
-    browser
-        .press_named("Sign in to my account and link it")
-        .await;
+    browser.press_named("Sign in and link it").await;
     browser.reads("go on only if that is you").await;
     browser.inspect("sign-in-to-link-third-parties").await;
     house.done(browser).await;

@@ -14,9 +14,7 @@ async fn five_lines_let_people_link_their_account_and_sign_in_by_the_button_alon
     house.leaves(&browser).await;
     browser.signs_in_there("augusta").await;
     browser.reads("Link your account").await;
-    browser
-        .press_named("Sign in to my account and link it")
-        .await;
+    browser.press_named("Sign in and link it").await;
     browser.reads("go on only if that is you").await;
     proves(&browser, "ada", &password).await;
     browser.arrives_at("/account").await;
@@ -135,9 +133,7 @@ async fn connections_of_one_kind_are_apart() {
     browser.goto(&here("/sign-in")).await;
     browser.press_named("Continue with First").await;
     browser.signs_in_there("augusta").await;
-    browser
-        .press_named("Sign in to my account and link it")
-        .await;
+    browser.press_named("Sign in and link it").await;
     browser.reads("go on only if that is you").await;
     proves(&browser, "ada", &password).await;
     browser.arrives_at("/account").await;
