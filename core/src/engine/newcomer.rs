@@ -21,6 +21,7 @@ use crate::{
     limits::Lanes,
     model::{
         ClientFacts, EffectiveSettings, Email, Factor, NameKey, RecordId, Tenant, User, UserName,
+        is_unprintable,
     },
     provider::{
         Action, ActionStyle, Admission, Display, Field, Form, Intent, NewAccounts, Verified,
@@ -394,9 +395,11 @@ fn new_accounts(admission: &Admission, settings: &EffectiveSettings) -> NewAccou
 /// What the third party says that an account needs.
 fn described(admission: &Admission, comer: &Comer) -> Newcomer {
     let claims = &comer.identity.claims;
+    // What cannot be seen is in no name here.
     let text = |name: &str| {
-        let value = claims.get(name).map(|claim| claim.value.trim().to_owned());
-        value.filter(|value| !value.is_empty())
+        let shown = claims.get(name)?.value.chars();
+        let shown: String = shown.filter(|c| !is_unprintable(*c)).collect();
+        Some(shown.trim().to_owned()).filter(|value| !value.is_empty())
     };
     let email = admission.email(claims);
     let proven = email

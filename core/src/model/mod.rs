@@ -19,6 +19,7 @@ pub use id::{
     RecordId, SessionId, TenantId, UserId,
 };
 pub use lock::Lock;
+pub(crate) use name::is_unprintable;
 pub use name::{
     ApplicationName, DisplayName, Email, NameKey, Normalised, TenantName, UserName, fold, nfc,
 };

@@ -300,7 +300,7 @@ fn checked(text: &str, field: &'static str, what: &str, max: usize) -> Result<St
 }
 
 /// Control characters, and the formatting characters that hide or reorder text.
-fn is_unprintable(c: char) -> bool {
+pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'

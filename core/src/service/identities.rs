@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Platform, Result,
     access::Caller,
-    model::{ConnectionId, EndReason, RecordId, TenantId, User, UserId},
+    model::{ConnectionId, EndReason, RecordId, TenantId, User, UserId, is_unprintable},
     platform::AuditEventExt,
     provider::{Configured, Credential, ExternalIdentity, Mark, State},
     secret::TokenHash,
@@ -109,10 +109,16 @@ pub(crate) fn identity_name(configured: &Configured, identity: &ExternalIdentity
     let said = said
         .into_iter()
         .filter_map(|name| identity.claims.get(name));
-    let mut said = said.map(|claim| claim.value.trim());
+    let mut said = said.map(|claim| printable(&claim.value));
     let name = said.find(|value| !value.is_empty());
-    let plain = name.unwrap_or(&identity.subject).chars();
-    plain.filter(|c| !c.is_control()).take(LABEL).collect()
+    name.unwrap_or_else(|| printable(&identity.subject))
+}
+
+/// What can be shown of a text, in one line and in the order in which it is read.
+fn printable(text: &str) -> String {
+    let shown = text.chars().filter(|c| !is_unprintable(*c));
+    let shown: String = shown.take(LABEL).collect();
+    shown.trim().to_owned()
 }
 
 fn plain(sealed: &Sealed) -> Result<Vec<u8>> {

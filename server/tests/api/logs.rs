@@ -13,11 +13,11 @@ use tracing_subscriber::{
 use crate::support::{Browser, PASSWORD, World, flow_path, town};
 
 thread_local! {
-    static TEXT: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    pub(crate) static TEXT: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
     static JSON: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-type Log = &'static LocalKey<RefCell<Option<Vec<u8>>>>;
+pub(crate) type Log = &'static LocalKey<RefCell<Option<Vec<u8>>>>;
 
 /// Writes to the log of the thread that a test runs on, if it keeps one. One
 /// subscriber for all threads: what it is asked for is remembered for all.
@@ -46,7 +46,7 @@ impl<'a> MakeWriter<'a> for Kept {
 }
 
 /// Begins to keep this thread's log, in the formats that the server offers.
-fn keep(log: Log) {
+pub(crate) fn keep(log: Log) {
     static START: Once = Once::new();
     START.call_once(|| {
         let kept = |log: Log| {
@@ -71,11 +71,11 @@ fn keep(log: Log) {
 }
 
 /// The log since [`keep`].
-fn kept(log: Log) -> String {
+pub(crate) fn kept(log: Log) -> String {
     String::from_utf8(log.take().unwrap()).unwrap()
 }
 
-const UGLY: [&str; 8] = [
+pub(crate) const UGLY: [&str; 8] = [
     "a\r\nb",
     "a\nINFO forged=true",
     "\u{1b}[31mred\u{1b}[0m",
@@ -154,7 +154,7 @@ async fn provoke(world: &World) -> Vec<String> {
     secrets
 }
 
-fn check(log: &str, secrets: &[String], starts: impl Fn(&str) -> bool) {
+pub(crate) fn check(log: &str, secrets: &[String], starts: impl Fn(&str) -> bool) {
     assert!(log.lines().count() > 20, "the log was not caught: {log}");
     for line in log.split('\n').filter(|line| !line.is_empty()) {
         assert!(starts(line), "not an event of its own: {line:?}");

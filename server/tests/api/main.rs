@@ -58,6 +58,7 @@ mod settings;
 mod sign_up;
 mod steps;
 mod tenants;
+mod third_parties;
 mod tokens;
 mod users;
 mod versions;

@@ -7,7 +7,7 @@ use crate::support::{World, on_each_storage};
 
 on_each_storage!(s28_only_paths_of_this_server_are_returned_to);
 
-const ELSEWHERE: [&str; 62] = [
+pub(crate) const ELSEWHERE: [&str; 62] = [
     "",
     " ",
     "account",

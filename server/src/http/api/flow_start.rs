@@ -279,7 +279,10 @@ async fn switch(
     let Switched { handle, progress } = engine.switch(wish, requester.client()).await?;
     let view = match *progress {
         Progress::Complete(completed) => {
-            return Ok(complete(app, requester, &cookies, &handle, *completed).await);
+            let mut response = complete(app, requester, &cookies, &handle, *completed).await;
+            // A flow was begun, if only to end at once.
+            *response.status_mut() = StatusCode::CREATED;
+            return Ok(response);
         }
         Progress::Next { view, .. }
         | Progress::Refused { view, .. }

@@ -6,8 +6,6 @@
 //! the client that it belongs to. What it brought counts once.
 
 use axum::{
-    RequestExt as _,
-    body::Bytes,
     extract::{Path, Request, State},
     http::StatusCode,
     response::{IntoResponse as _, Response},
@@ -20,9 +18,9 @@ use gatelodge_core::{
 };
 
 use super::{
-    gate::{Gate, Given, lead_on, lost, step_address},
+    gate::{Gate, Given, is_of_host, lead_on, lost, step_address},
     problem::{PageProblem, problem_page},
-    visit::{Answer, Fields, Visit, see_other, way_to},
+    visit::{Answer, Fields, Visit, form_bytes, see_other, way_to},
 };
 use crate::{
     app::App,
@@ -65,7 +63,7 @@ pub(super) async fn arrive(mut visit: Visit) -> Answer {
         }
     };
     let handle = handle_from(&visit.cookies, &flow);
-    if handle.binding.is_none() {
+    if handle.binding.is_none() || !is_of_host(&visit, &handle).await {
         return Err(over(Error::not_found("sign-in")));
     }
     let device = visit.cookies.value(DEVICE).cloned();
@@ -92,6 +90,12 @@ pub(super) async fn arrive(mut visit: Visit) -> Answer {
     }
 }
 
+/// Whoever only asks for the head wants to know whether something is there, and nothing
+/// to be done.
+pub(super) async fn look() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
 /// A browser was made to send what it brings as a form (OAuth 2.0 Form Post Response
 /// Mode). That comes from a page of the third party, so that cookies mean nothing
 /// here; it is sent on, to come with them.
@@ -111,13 +115,7 @@ async fn read_and_park(app: &App, name: &str, request: Request) -> Result<String
     let client = request.extensions().get::<Client>();
     let client = client.map(|client| client.0.clone()).unwrap_or_default();
     let connection = ProviderId::new(name).map_err(|_| gone())?;
-    let kind = request.headers().get(axum::http::header::CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.starts_with("application/x-www-form-urlencoded") {
-        return Err(Problem::new(Code::UnsupportedMediaType));
-    }
-    let body = request.extract::<Bytes, _>().await;
-    let body = body.map_err(|_| Problem::new(Code::InvalidRequest))?;
+    let body = form_bytes(request).await?;
     if body.len() > MOST {
         return Err(Problem::new(Code::PayloadTooLarge));
     }

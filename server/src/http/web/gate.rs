@@ -321,7 +321,7 @@ async fn look(visit: &Visit, handle: &FlowHandle) -> Result<FlowView, Error> {
 
 /// Whether a flow may go on here: on a tenant's own host, none of others does,
 /// whatever the cookies say.
-async fn is_of_host(visit: &Visit, handle: &FlowHandle) -> bool {
+pub(super) async fn is_of_host(visit: &Visit, handle: &FlowHandle) -> bool {
     let Some(own) = &visit.requester.host_tenant else {
         return true;
     };

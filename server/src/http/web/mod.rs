@@ -79,7 +79,9 @@ pub fn router() -> Router<App> {
         .route("/sign-out/forget.css", get(sign_out::forget))
         .route(
             "/callback/{connection}",
-            get(open(callback::arrive)).post(callback::arrive_by_form),
+            get(open(callback::arrive))
+                .head(callback::look)
+                .post(callback::arrive_by_form),
         )
         .route("/.gatelodge/accept", get(enter::accept))
         .route("/.gatelodge/sign-out", get(enter::leave))

@@ -337,18 +337,21 @@ fn is_navigation(headers: &HeaderMap) -> bool {
 }
 
 async fn read_form(request: Request) -> Result<Fields, PageProblem> {
+    Fields::parse(&form_bytes(request).await?)
+}
+
+/// The body of a form.
+pub(super) async fn form_bytes(request: Request) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();
     if !is_form(&parts) {
-        return Err(Problem::new(Code::UnsupportedMediaType).into());
+        return Err(Problem::new(Code::UnsupportedMediaType));
     }
     let request = Request::from_parts(parts, body);
-    match request.extract::<Bytes, _>().await {
-        Ok(bytes) => Fields::parse(&bytes),
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(Problem::new(Code::PayloadTooLarge).into())
-        }
-        Err(_) => Err(Problem::new(Code::InvalidRequest).into()),
-    }
+    let bytes = request.extract::<Bytes, _>().await;
+    bytes.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::PayloadTooLarge),
+        _ => Problem::new(Code::InvalidRequest),
+    })
 }
 
 fn is_form(parts: &Parts) -> bool {

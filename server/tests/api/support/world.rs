@@ -10,7 +10,7 @@ use gatelodge_core::{
     environment::{ManualClock, SeededRandom},
     messages::Messages,
     model::ProviderId,
-    provider::Registry,
+    provider::{Nowhere, Outbound, Registry},
     seal::MasterKey,
     storage::Storage,
 };
@@ -42,6 +42,10 @@ pub(crate) struct Plan {
     pub(crate) mailed_sign_in: bool,
     /// Whether there is another kind of app, `work-app`.
     pub(crate) second_app: bool,
+    /// Connections to OpenID providers: id and table.
+    pub(crate) connections: Vec<(String, Value)>,
+    /// What lies outside.
+    pub(crate) outside: Arc<dyn Outbound>,
     /// Keys of the password's table.
     password: Value,
     ground: Ground,
@@ -67,6 +71,8 @@ pub(crate) struct World {
     config: Config,
     mailed_sign_in: bool,
     second_app: bool,
+    connections: Vec<(String, Value)>,
+    outside: Arc<dyn Outbound>,
     storage: Arc<dyn Storage>,
     password: Value,
     ground: Ground,
@@ -88,6 +94,8 @@ impl Plan {
             password: json!({"threads": 2}),
             mailed_sign_in: false,
             second_app: false,
+            connections: Vec::new(),
+            outside: Arc::new(Nowhere),
             ground: Ground::Memory,
         }
     }
@@ -157,15 +165,24 @@ impl World {
     /// A second server on the same storage, as another node has it or the same
     /// one after a restart. It lives no longer than this one; one is enough.
     pub(crate) async fn second_server(&self) -> Self {
-        let plan = Plan {
+        self.later_server(3, |_| {}).await
+    }
+
+    /// The same with a plan of its own. A server's chances follow from its seed, so that
+    /// no two on one storage may have the same: take odd ones from 3 on.
+    pub(crate) async fn later_server(&self, seed: u64, change: impl FnOnce(&mut Plan)) -> Self {
+        let mut plan = Plan {
             config: self.config.clone(),
             storage: self.storage.clone(),
             mailed_sign_in: self.mailed_sign_in,
             second_app: self.second_app,
+            connections: self.connections.clone(),
+            outside: self.outside.clone(),
             password: self.password.clone(),
             ground: Ground::Memory,
         };
-        Self::start(plan, self.clock.clone(), 3).await
+        change(&mut plan);
+        Self::start(plan, self.clock.clone(), seed).await
     }
 
     /// In memory, with a configuration of its own.
@@ -210,6 +227,8 @@ impl World {
             config: plan.config,
             mailed_sign_in: plan.mailed_sign_in,
             second_app: plan.second_app,
+            connections: plan.connections,
+            outside: plan.outside,
             storage: plan.storage,
             password: plan.password,
             ground: plan.ground,
@@ -268,6 +287,7 @@ fn real_providers(plan: &Plan) -> Registry {
     gatelodge_provider_recovery_code::register(&mut providers);
     gatelodge_provider_remember_device::register(&mut providers);
     gatelodge_provider_one_time_token::register(&mut providers);
+    gatelodge_provider_oidc::register(&mut providers);
     let password = plan.password.as_object().unwrap().clone();
     let links = json!({"sign_in": plan.mailed_sign_in});
     let links = links.as_object().unwrap().clone();
@@ -280,6 +300,11 @@ fn real_providers(plan: &Plan) -> Registry {
     ] {
         let id = ProviderId::new(kind).unwrap();
         providers.configure(id, kind, table).unwrap();
+    }
+    for (id, table) in &plan.connections {
+        let id = ProviderId::new(id).unwrap();
+        let table = table.as_object().unwrap().clone();
+        providers.configure(id, "oidc", table).unwrap();
     }
     if plan.second_app {
         let id = ProviderId::new("work-app").unwrap();
@@ -303,7 +328,7 @@ async fn open(
         settings: plan.config.effective_settings(),
         limits: plan.config.limit_policy(),
         messages,
-        outbound: std::sync::Arc::new(gatelodge_core::provider::Nowhere),
+        outbound: plan.outside.clone(),
         origins: origins.clone(),
         session_memory: 1_000,
         key_policy: plan.config.key_policy(),
