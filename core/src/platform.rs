@@ -472,6 +472,19 @@ impl Platform {
         self.settings_below(unit, tenant, &ancestors).await
     }
 
+    /// The settings that a tenant without own ones has, in a unit of it.
+    pub(crate) async fn inherited_settings(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        tenant: TenantId,
+    ) -> Result<EffectiveSettings> {
+        let ancestors = unit.tenants().ancestors(tenant).await?;
+        match ancestors.split_first() {
+            Some((master, above)) => self.settings_below(unit, master.id, above).await,
+            None => Ok(self.default_settings().clone()),
+        }
+    }
+
     /// The same, for who knows the tenant's ancestors already.
     pub(crate) async fn settings_below(
         &self,

@@ -1,5 +1,6 @@
 //! Third parties that say who somebody is: whom that is linked to, who is new, what ends.
 
+mod anew;
 mod barred;
 mod callbacks;
 mod linking;
@@ -9,6 +10,7 @@ mod rechecking;
 mod signing_in;
 mod switching;
 mod unlinking;
+mod ways;
 
 use std::{collections::BTreeMap, sync::Arc};
 

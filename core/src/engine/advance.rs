@@ -22,7 +22,7 @@ use crate::{
     model::{EndReason, Factor, SessionEnd, Tenant, TenantId, User, UserId},
     platform::{AuditEventExt, obstacle_below},
     provider::{Effect, Proof, Purpose, Who},
-    service::{NewSession, apply_effects, is_lost_effect, start_session},
+    service::{NewSession, Offers, apply_effects, has_set_up, is_lost_effect, start_session},
     storage::{Change, Changed, Scope, UnitOfWork},
 };
 
@@ -232,6 +232,11 @@ impl Attempt<'_> {
         };
         let now = self.platform.now();
         let ancestors = unit.tenants().ancestors(tenant_id).await?;
+        let settings = self.platform.settings_below(unit, tenant_id, &ancestors);
+        let offers = Offers::of(self.platform, &tenant, settings.await?);
+        if !self.counts(unit, &offers, user_id, &write).await? {
+            return Ok(Written::Refuse("not_offered"));
+        }
         if let Some(obstacle) = obstacle_below(&tenant, &ancestors, &user, now) {
             return Ok(Written::Refuse(obstacle));
         }
@@ -273,7 +278,7 @@ impl Attempt<'_> {
             Write::Proof(proven) if !self.goes_on(proven) => Some(proven.purpose),
             _ => None,
         };
-        let user = match self.record(unit, &tenant, user, write).await? {
+        let user = match self.record(unit, (&tenant, &offers), user, write).await? {
             Some(user) => user,
             None => return Ok(Written::Refuse("session_over")),
         };
@@ -282,8 +287,24 @@ impl Attempt<'_> {
                 self.end(unit).await?;
                 Ok(Written::Ended(purpose))
             }
-            None => self.go_on(unit, (tenant, &ancestors), user).await,
+            None => self.go_on(unit, (tenant, &ancestors), &offers, user).await,
         }
+    }
+
+    /// Whether what a provider says counts in the tenant: it is offered there at this
+    /// moment, whatever was when the flow began, or is a second factor that the user has.
+    /// Taking something away and putting something off is always possible.
+    async fn counts(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        offers: &Offers<'_>,
+        user: UserId,
+        write: &Write,
+    ) -> Result<bool> {
+        if matches!(write, Write::Removed(_) | Write::PutOff) || offers.include(self.configured) {
+            return Ok(true);
+        }
+        has_set_up(self.platform, unit, user, self.configured).await
     }
 
     /// Whether the record that a proof names is still the user's: what ends it
@@ -330,7 +351,7 @@ impl Attempt<'_> {
     async fn record(
         &mut self,
         unit: &mut dyn UnitOfWork,
-        tenant: &Tenant,
+        (tenant, offers): (&Tenant, &Offers<'_>),
         mut user: User,
         write: Write,
     ) -> Result<Option<User>> {
@@ -373,7 +394,7 @@ impl Attempt<'_> {
             }
             Write::SetUp => {
                 let event = event("user.change_credential").changing("provider", None, provider);
-                let due = changeable(platform, flow, None).map(|due| &due.id);
+                let due = changeable(offers, flow, None).map(|due| &due.id);
                 if due == Some(&self.configured.id) {
                     user.must_change = None;
                 }
@@ -428,9 +449,11 @@ impl Attempt<'_> {
         &mut self,
         unit: &mut dyn UnitOfWork,
         line: (Tenant, &[Tenant]),
+        offers: &Offers<'_>,
         user: User,
     ) -> Result<Written> {
-        match outstanding(self.platform, unit, &self.found.flow, &user).await? {
+        let rules = (self.platform, offers);
+        match outstanding(rules, unit, &self.found.flow, &user).await? {
             Next::Do(phase) => self.go_to(unit, phase, None).await,
             Next::Duty(phase, duty) => self.go_to(unit, phase, Some(duty)).await,
             Next::Impossible(reason) => Ok(Written::Refuse(reason)),

@@ -260,9 +260,9 @@ impl Attempt<'_> {
     }
 }
 
-/// Opens every way anew after a fault: the way back is used up. What has gone on
+/// Opens every way anew after a fault: the one that was taken leads nowhere. What has gone on
 /// meanwhile stays as it is.
-async fn reopen(platform: &Platform, mut found: Found) -> Result<()> {
+pub(super) async fn reopen(platform: &Platform, mut found: Found) -> Result<()> {
     found.flow.go_back(platform.environment(), Notice::Failed);
     let mut unit = platform.write(Scope::Platform).await?;
     flow::save(platform, unit.as_mut(), &found).await?;

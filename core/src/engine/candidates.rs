@@ -13,11 +13,12 @@ use crate::{
     model::{ClientFacts, Factor, TenantId, UserId},
     platform::sign_in_obstacle,
     provider::Purpose,
+    service::Offers,
     storage::Scope,
 };
 
 impl Attempt<'_> {
-    /// Those of the users who exist and may sign in, in the flow's tenant and
+    /// Those of the users who exist and may sign in this way, in the flow's tenant and
     /// being the flow's user if these are known.
     pub(super) async fn allowed(
         &self,
@@ -39,7 +40,8 @@ impl Attempt<'_> {
             if let Some((tenant, user)) = found.zip(user) {
                 let now = self.platform.now();
                 let obstacle = sign_in_obstacle(unit.as_mut(), &tenant, &user, now).await?;
-                if obstacle.is_none() {
+                let offers = Offers::within(self.platform, unit.as_mut()).await?;
+                if obstacle.is_none() && offers.include(self.configured) {
                     allowed.push(Candidate {
                         tenant: FlowTenant::from(&tenant),
                         user: user.id,

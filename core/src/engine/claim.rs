@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::{
     Claimed,
     answer::Attempt,
-    flow::{Flow, FlowClaim, gone},
+    callback::reopen,
+    flow::{Flow, FlowClaim, Phase, gone},
     start,
 };
 use crate::{
@@ -14,15 +15,38 @@ use crate::{
     model::{NameKey, Tenant, TenantId, User, UserId},
     provider::{Form, Role},
     secret::{Secret, TokenHash},
-    service::TenantRef,
+    service::{Offers, TenantRef, not_offered},
     storage::{Scope, UnitOfWork},
 };
 
 impl Attempt<'_> {
     /// Whom the flow is about already: who is proven, or who was named before.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Denied`] where the way is not offered any more.
     pub(crate) async fn claim_known(&mut self) -> Result<()> {
         self.claimed = self.known().await?;
         Ok(())
+    }
+
+    /// Whether the people of a tenant that is claimed can come this way. Where the flow is
+    /// that tenant's, it is refused. Where the tenant only follows from who is meant, they
+    /// are as unknown as a name that nobody has: nobody learns who is where.
+    async fn is_open(&self, offers: &Offers<'_>) -> Result<bool> {
+        let flow = &self.found.flow;
+        // Whether somebody has it is asked where it counts.
+        let is_factor = self.configured.description.only_confirms() && flow.subject.is_some();
+        let is_ours = flow.phase == Phase::RemoveFactor;
+        match is_factor || is_ours || offers.include(self.configured) {
+            false if flow.tenant.is_some() => {
+                // What is left is shown the next time. A link leads nowhere else.
+                if !flow.linked {
+                    reopen(self.platform, self.found.clone()).await.ok();
+                }
+                Err(not_offered())
+            }
+            is_open => Ok(is_open),
+        }
     }
 
     pub(crate) async fn flow_tenant(&self) -> Result<Option<Tenant>> {
@@ -33,10 +57,18 @@ impl Attempt<'_> {
     }
 
     async fn known(&self) -> Result<Claimed> {
-        match start::subject(self.platform, &self.found.flow).await? {
-            Some(found) => Ok(Claimed::User(Box::new(found))),
-            None => remembered(self.platform, &self.found.flow).await,
-        }
+        let claimed = match start::subject(self.platform, &self.found.flow).await? {
+            Some(found) => Claimed::User(Box::new(found)),
+            None => remembered(self.platform, &self.found.flow).await?,
+        };
+        let Some(tenant) = claimed.tenant_id() else {
+            return Ok(claimed);
+        };
+        let offers = Offers::read(self.platform, Some(tenant)).await?;
+        Ok(match (self.is_open(&offers).await?, &claimed) {
+            (false, Claimed::User(_)) => decoy(self.platform, None, None),
+            _ => claimed,
+        })
     }
 
     /// Whom the answer is about: who is proven already, or whoever is named.
@@ -69,12 +101,20 @@ impl Attempt<'_> {
             Some(typed) => find_user(unit.as_mut(), tenant.as_ref(), typed).await?,
             None => None,
         };
+        let offers = match unit.scope() {
+            Scope::Tenant(_) => Some(Offers::within(self.platform, unit.as_mut()).await?),
+            Scope::Platform => None,
+        };
         unit.rollback().await?;
         if is_unknown && is_settled {
             // A flow of a tenant that is gone leads nowhere else.
             return Err(gone());
         }
-        Ok(match found {
+        let is_open = match &offers {
+            Some(offers) => self.is_open(offers).await?,
+            None => true,
+        };
+        Ok(match found.filter(|_| is_open) {
             Some(found) => Claimed::User(Box::new(found)),
             None if typed.is_none() && !is_unknown => Claimed::Nobody { tenant },
             // An unknown tenant looks like an unknown name in a known one.

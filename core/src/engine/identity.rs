@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     ErrorKind, Result, messages,
-    model::{Factor, NameKey, RecordId, TenantId, User},
+    model::{Factor, RecordId, TenantId, User},
     platform::AuditEventExt,
     provider::{Configured, Effect, ExternalIdentity, Purpose, State},
-    service::{bar, identity_key, identity_name, link_record, linked_users},
+    service::{Offers, bar, identity_key, identity_name, link_record, linked_users},
     storage::{Record, Scope, UnitOfWork},
 };
 
@@ -93,10 +93,7 @@ impl Attempt<'_> {
         }
         let mut linked = Vec::new();
         for candidate in self.allowed(users).await? {
-            let key = NameKey::of(&candidate.tenant.name);
-            if self.configured.is_offered(Some(&key))
-                && let Some(record) = self.link_of(identity, &candidate).await?
-            {
+            if let Some(record) = self.link_of(identity, &candidate).await? {
                 linked.push((candidate, record));
             }
         }
@@ -270,7 +267,7 @@ impl Attempt<'_> {
         id: RecordId,
         comer: &Comer,
     ) -> Result<Option<Written>> {
-        let Some(configured) = self.connection_of(unit, tenant, comer).await? else {
+        let Some(configured) = self.connection_of(unit, comer).await? else {
             return Ok(Some(Written::Refuse("connection_gone")));
         };
         let key = identity_key(&comer.identity);
@@ -306,16 +303,14 @@ impl Attempt<'_> {
     async fn connection_of(
         &self,
         unit: &mut dyn UnitOfWork,
-        tenant: TenantId,
         comer: &Comer,
     ) -> Result<Option<&'_ Configured>> {
         let providers = self.platform.providers();
         let Some(configured) = providers.provider(&comer.identity.connection) else {
             return Ok(None);
         };
-        let tenant = unit.tenants().by_id(tenant).await?;
-        let key = tenant.map(|tenant| tenant.name.key());
-        Ok(Some(configured).filter(|c| key.is_some() && c.is_offered(key.as_ref())))
+        let offers = Offers::within(self.platform, unit).await?;
+        Ok(Some(configured).filter(|configured| offers.include(configured)))
     }
 
     /// What the person is called at the third party.

@@ -27,6 +27,7 @@ use crate::{
         Action, ActionStyle, Admission, Display, Field, Form, Intent, NewAccounts, Verified,
     },
     secret::Secret,
+    service::Offers,
     storage::{Scope, UnitOfWork},
 };
 
@@ -180,21 +181,20 @@ impl Attempt<'_> {
         let mut newcomer = described(admission, comer);
         newcomer.third_party = self.configured.description.label.clone();
         newcomer.name = self.name_of(&comer.identity);
-        let key = self.found.flow.tenant.as_ref();
-        let key = key.map(|tenant| NameKey::of(&tenant.name));
-        newcomer.may_link = admission.linking && self.has_other_ways(key.as_ref());
         let Some(tenant) = self.flow_tenant().await? else {
+            let offers = Offers::anywhere(self.platform);
+            newcomer.may_link = admission.linking && self.has_other_ways(&offers);
             return Ok((newcomer, false));
         };
         let mut unit = self.platform.read(Scope::Tenant(tenant.id)).await?;
-        let settings = self.platform.effective_settings(unit.as_mut(), tenant.id);
-        let settings = settings.await?;
+        let offers = Offers::within(self.platform, unit.as_mut()).await?;
         self.meet(unit.as_mut(), &mut newcomer, comer).await?;
         unit.rollback().await?;
-        let offered = self.configured.is_offered(Some(&tenant.name.key()));
-        let policy = new_accounts(admission, &settings);
+        let offered = offers.include(self.configured);
+        let settings = &offers.settings;
+        let policy = new_accounts(admission, settings);
         newcomer.may_make = offered && policy != NewAccounts::Refuse;
-        newcomer.may_link &= offered;
+        newcomer.may_link = offered && admission.linking && self.has_other_ways(&offers);
         newcomer.rules = SignUpRules {
             email_required: settings.registration_email_required,
             display_name_required: settings.registration_display_name_required,
@@ -230,10 +230,10 @@ impl Attempt<'_> {
     }
 
     /// Whether there are other ways to start a sign-in with.
-    fn has_other_ways(&self, tenant: Option<&NameKey>) -> bool {
-        let all = self.platform.providers().providers();
+    fn has_other_ways(&self, offers: &Offers<'_>) -> bool {
+        let all = offers.providers();
         let mut others = all.filter(|other| other.id != self.configured.id);
-        others.any(|other| other.description.first_step && other.is_offered(tenant))
+        others.any(|other| other.description.first_step)
     }
 
     /// Makes the account, linked to the identity.

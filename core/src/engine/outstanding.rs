@@ -9,11 +9,11 @@ use super::{
     flow::{Flow, Phase},
 };
 use crate::{
-    Error, Platform, Result,
+    Platform, Result,
     model::{ProviderId, User},
     provider::{Configured, Intent, LinkPurpose},
-    service::demanded_from,
-    storage::{Scope, UnitOfWork},
+    service::{Offers, demanded_from},
+    storage::UnitOfWork,
 };
 
 /// What comes next.
@@ -30,7 +30,7 @@ pub(crate) enum Next {
 }
 
 pub(crate) async fn outstanding(
-    platform: &Platform,
+    (platform, offers): (&Platform, &Offers<'_>),
     unit: &mut dyn UnitOfWork,
     flow: &Flow,
     user: &User,
@@ -38,7 +38,8 @@ pub(crate) async fn outstanding(
     let Some(first) = flow.proofs.iter().find(|proof| proof.first) else {
         return Ok(Next::Do(Phase::First));
     };
-    let enrolled = second_factors(platform, unit, user, &first.factor.provider).await?;
+    let rules = (platform, offers);
+    let enrolled = second_factors(rules, unit, user, &first.factor.provider).await?;
     // Whoever has just set a factor up is not asked for it again. It is no proof
     // for all that: everything demanded was proven before.
     let is_confirmed = |configured: &Configured| {
@@ -68,7 +69,7 @@ pub(crate) async fn outstanding(
     let is_missing = demanded.is_empty();
     let now = platform.now();
     if let Some(duty) = duty(flow, user, now) {
-        match changeable(platform, flow, Some(&duty)) {
+        match changeable(offers, flow, Some(&duty)) {
             _ if flow.is_silent() && duty.may_wait(now) => {}
             // A device shows too little to set a credential up with.
             _ if flow.is_silent() => return Ok(Next::Impossible("credential_change_due")),
@@ -78,8 +79,8 @@ pub(crate) async fn outstanding(
         }
     }
     let shows_mailbox = flow.intent == Intent::Verify && !flow.mailbox;
-    if shows_mailbox || must_verify(platform, unit, user).await? {
-        return Ok(match platform.providers().linker(LinkPurpose::Verify) {
+    if shows_mailbox || must_verify(offers, user) {
+        return Ok(match offers.linker(LinkPurpose::Verify) {
             Some(_) => Next::Do(Phase::Verify),
             None => Next::Impossible("address_cannot_be_verified"),
         });
@@ -95,14 +96,18 @@ pub(crate) async fn outstanding(
         return Ok(Next::Do(Phase::RemoveFactor));
     }
     if is_missing && let Some(due) = demanded_from(platform, unit, user).await? {
-        return Ok(missing_factor(platform, flow, due));
+        return Ok(missing_factor((platform, offers), flow, due));
     }
     Ok(Next::Session)
 }
 
 /// What follows for somebody who has no second factor and has to have one from
 /// `due` on.
-fn missing_factor(platform: &Platform, flow: &Flow, due: Option<Timestamp>) -> Next {
+fn missing_factor(
+    (platform, offers): (&Platform, &Offers<'_>),
+    flow: &Flow,
+    due: Option<Timestamp>,
+) -> Next {
     let duty = Duty::to_add_factor(due);
     let may_wait = duty.may_wait(platform.now());
     // A device shows too little to set anything up with, and what is limited to one
@@ -112,7 +117,7 @@ fn missing_factor(platform: &Platform, flow: &Flow, due: Option<Timestamp>) -> N
         flow.intent,
         Intent::SignIn | Intent::SignUp | Intent::Recover
     );
-    let can_be_set_up = platform.providers().factors_to_add().next().is_some();
+    let can_be_set_up = offers.factors_to_add().next().is_some();
     match may_wait {
         true if cannot_ask || !signs_in || flow.factor_put_off || !can_be_set_up => Next::Session,
         false if cannot_ask => Next::Impossible("second_factor_due"),
@@ -128,28 +133,25 @@ async fn is_due(platform: &Platform, unit: &mut dyn UnitOfWork, user: &User) -> 
 }
 
 /// Whether the tenant lets nobody in whose address is not verified.
-async fn must_verify(platform: &Platform, unit: &mut dyn UnitOfWork, user: &User) -> Result<bool> {
-    if user.email.is_none() || user.email_verified {
-        return Ok(false);
-    }
-    let Scope::Tenant(tenant) = unit.scope() else {
-        return Err(Error::internal("a sign-in outside a tenant"));
-    };
-    let settings = platform.effective_settings(unit, tenant).await?;
-    Ok(settings.registration_email_verified)
+fn must_verify(offers: &Offers<'_>, user: &User) -> bool {
+    let is_unverified = user.email.is_some() && !user.email_verified;
+    is_unverified && offers.settings.registration_email_verified
 }
 
 /// The second factors that the user has set up, without the one that the
-/// sign-in started with.
+/// sign-in started with. What only confirms sign-ins is among them where it is not
+/// offered, too, so that no account gets weaker.
 pub(crate) async fn second_factors<'a>(
-    platform: &'a Platform,
+    (platform, offers): (&'a Platform, &Offers<'_>),
     unit: &mut dyn UnitOfWork,
     user: &User,
     first: &ProviderId,
 ) -> Result<Vec<&'a Configured>> {
     let mut enrolled = Vec::new();
     for configured in platform.providers().providers() {
-        if !configured.description.second_factor || configured.id == *first {
+        let description = &configured.description;
+        let counts = description.only_confirms() || offers.include(configured);
+        if !description.second_factor || !counts || configured.id == *first {
             continue;
         }
         let records = unit.records().by_user(&configured.id, user.id).await?;
@@ -178,24 +180,21 @@ pub(crate) fn demanded<'a>(enrolled: &[&'a Configured]) -> Vec<&'a Configured> {
 
 /// The provider whose credential is changed by duty: the one that the duty names,
 /// else the one that the sign-in started with, else the first that people set up
-/// for themselves.
+/// for themselves; of those that are offered.
 pub(crate) fn changeable<'a>(
-    platform: &'a Platform,
+    offers: &Offers<'a>,
     flow: &Flow,
     duty: Option<&Duty>,
 ) -> Option<&'a Configured> {
     let can = |configured: &&Configured| {
         configured.description.enrolment && configured.description.first_step
     };
-    let providers = platform.providers();
+    let offered = |id: &ProviderId| offers.providers().find(|configured| configured.id == *id);
     if let Some(named) = duty.and_then(|duty| duty.provider.as_ref()) {
-        return providers
-            .provider(named)
-            .filter(|c| c.description.enrolment);
+        return offered(named).filter(|c| c.description.enrolment);
     }
     let first = flow.proofs.iter().find(|proof| proof.first)?;
-    providers
-        .provider(&first.factor.provider)
+    offered(&first.factor.provider)
         .filter(can)
-        .or_else(|| providers.providers().find(can))
+        .or_else(|| offers.providers().find(can))
 }

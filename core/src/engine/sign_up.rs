@@ -15,6 +15,7 @@ use crate::{
     model::{DisplayName, Email, User, UserId, UserName, UserStatus},
     provider::{Answer, Field, FieldError, FieldKind, Proof, Role, Step},
     secret::Secret,
+    service::{Offers, not_offered},
 };
 
 impl Attempt<'_> {
@@ -32,6 +33,10 @@ impl Attempt<'_> {
         };
         let settings = self.platform.tenants().public_settings(tenant.id).await?;
         start::ensure_registration(&settings)?;
+        let offers = Offers::of(self.platform, &tenant, settings);
+        if !offers.include(self.configured) {
+            return Err(not_offered());
+        }
         if self.name_is_taken(&tenant, &user.user_name).await? {
             return Ok(self.invalid(vec![name_taken()]));
         }

@@ -18,7 +18,7 @@ use crate::{
     platform::{AuditEventExt, sign_in_obstacle},
     provider::{Configured, Intent, Kept, Proof, Purpose, Redeemed, Revoked, Silent, Who},
     secret::Secret,
-    service::{ApplicationRef, ProviderCall, apply_effects, end_device, is_lost_effect},
+    service::{ApplicationRef, Offers, ProviderCall, apply_effects, end_device, is_lost_effect},
     storage::{Scope, UnitOfWork},
 };
 
@@ -150,11 +150,11 @@ impl SignIn<'_> {
     /// # Errors
     /// What the storage says.
     pub async fn remembers_for(&self, tenant: Option<TenantId>) -> Result<Option<Duration>> {
-        if self.0.providers().silent().is_none() {
-            return Ok(None);
-        }
         let lifetime = match tenant {
-            None => Some(self.0.default_settings().session_remember),
+            None => {
+                let offers = Offers::anywhere(self.0);
+                offers.silent().map(|_| offers.settings.session_remember)
+            }
             Some(tenant) => tenant_and_lifetime(self.0, tenant)
                 .await?
                 .map(|(_, lifetime)| lifetime),
@@ -479,8 +479,13 @@ async fn tenant_and_lifetime(
     let mut unit = platform.read(Scope::Tenant(id)).await?;
     let found = match unit.tenants().by_id(id).await? {
         Some(tenant) => {
-            let settings = platform.effective_settings(unit.as_mut(), id).await?;
-            Some((tenant, settings.session_remember))
+            let offers = Offers::within(platform, unit.as_mut()).await?;
+            // Where no device is offered, none keeps anybody signed in.
+            let lifetime = match offers.silent() {
+                Some(_) => offers.settings.session_remember,
+                None => Duration::ZERO,
+            };
+            Some((tenant, lifetime))
         }
         None => None,
     };

@@ -13,10 +13,11 @@ use super::{
 use crate::{
     Error, ErrorKind, Platform, Result,
     access::{Caller, Resource, action},
-    model::{Application, ClientFacts, EffectiveSettings, NameKey, Tenant, TenantName, User},
+    model::{Application, ClientFacts, EffectiveSettings, Tenant, TenantName, User},
     provider::{Configured, Entry, Intent, LinkPurpose, Step, Turn},
     service::{
-        ApplicationRef, ProviderCall, TenantRef, ensure_offered, ensure_removable, no_factor,
+        ApplicationRef, Offers, ProviderCall, TenantRef, ensure_offered, ensure_removable,
+        no_factor, not_offered,
     },
     storage::{Scope, UnitOfWork},
 };
@@ -83,10 +84,11 @@ impl SignIn<'_> {
     ) -> Result<()> {
         match start.intent {
             Intent::SignIn => Ok(()),
-            Intent::Recover => match self.0.providers().linker(LinkPurpose::Reset) {
-                Some(_) => Ok(()),
-                None => Err(unsupported()),
-            },
+            Intent::Recover => {
+                let offers = Offers::read(self.0, flow.tenant_id()).await?;
+                let linker = offers.linker(LinkPurpose::Reset);
+                linker.map(|_| ()).ok_or_else(unsupported)
+            }
             Intent::SignUp => {
                 let tenant = flow
                     .tenant_id()
@@ -122,7 +124,8 @@ impl SignIn<'_> {
                     let own = (session.tenant.id, session.user.id);
                     ensure_offered(self.0, own, target).await?;
                 }
-                if start.intent == Intent::Link && link_target(self.0, flow).is_none() {
+                let offers = Offers::read(self.0, Some(session.tenant.id)).await?;
+                if start.intent == Intent::Link && link_target(&offers, flow).is_none() {
                     return Err(Error::not_found("way to sign in"));
                 }
                 if start.intent == Intent::Remove {
@@ -132,7 +135,7 @@ impl SignIn<'_> {
                     flow.factor = Some(factor);
                 }
                 let verifies = start.intent == Intent::Verify;
-                if verifies && self.0.providers().linker(LinkPurpose::Verify).is_none() {
+                if verifies && offers.linker(LinkPurpose::Verify).is_none() {
                     return Err(unsupported());
                 }
                 Ok(())
@@ -353,12 +356,11 @@ async fn candidates<'a>(
     flow: &Flow,
     subject: Option<&(Tenant, User)>,
 ) -> Result<Vec<&'a Configured>> {
-    let tenant = flow.tenant.as_ref().map(|tenant| NameKey::of(&tenant.name));
-    let all = platform.providers().providers();
-    let all = all.filter(|configured| configured.is_offered(tenant.as_ref()));
+    let offers = Offers::read(platform, flow.tenant_id()).await?;
+    let all = offers.providers();
     Ok(match (flow.phase, subject) {
         (Phase::First, None) if flow.intent == Intent::Recover => {
-            linker(platform, LinkPurpose::Reset)
+            offers.linker(LinkPurpose::Reset).into_iter().collect()
         }
         (Phase::First, None) => all
             .filter(|c| c.description.first_step && !flow.links_from(&c.id))
@@ -366,14 +368,21 @@ async fn candidates<'a>(
         (Phase::First, Some((tenant, user))) => {
             let mut unit = platform.read(Scope::Tenant(tenant.id)).await?;
             let mut usable = Vec::new();
+            let mut others = false;
             for configured in all.filter(|c| c.description.first_step) {
                 let records = unit.records().by_user(&configured.id, user.id).await?;
                 let description = &configured.description;
-                if !records.is_empty() || !(description.enrolment || description.third_party) {
+                let is_kept = description.enrolment || description.third_party;
+                if !records.is_empty() || !is_kept {
+                    // What nobody sets up comes by mail, if it comes at all.
+                    others |= proves_anew(configured) && (is_kept || user.email_verified);
                     usable.push(configured);
                 }
             }
             unit.rollback().await?;
+            // A browser that is still signed in at a third party changes no account
+            // whose owner can be asked for something else.
+            usable.retain(|configured| !others || proves_anew(configured));
             usable
         }
         (Phase::Second, Some((tenant, user))) => {
@@ -381,8 +390,13 @@ async fn candidates<'a>(
                 return Ok(Vec::new());
             };
             let mut unit = platform.read(Scope::Tenant(tenant.id)).await?;
-            let set_up =
-                second_factors(platform, unit.as_mut(), user, &first.factor.provider).await?;
+            let set_up = second_factors(
+                (platform, &offers),
+                unit.as_mut(),
+                user,
+                &first.factor.provider,
+            )
+            .await?;
             unit.rollback().await?;
             let demanded = demanded(&set_up);
             let is_proven = |c: &&Configured| flow.proofs.iter().any(|p| p.factor.provider == c.id);
@@ -401,19 +415,21 @@ async fn candidates<'a>(
                 description.first_step && (description.enrolment || description.third_party)
             })
             .collect(),
-        (Phase::ChangeCredential, _) => changeable(platform, flow, flow.duty.as_ref())
+        (Phase::ChangeCredential, _) => changeable(&offers, flow, flow.duty.as_ref())
             .into_iter()
             .collect(),
-        (Phase::AddFactor, _) => platform.providers().factors_to_add().collect(),
+        (Phase::AddFactor, _) => offers.factors_to_add().collect(),
         (Phase::Enrol, _) => enrol_target(platform, flow).into_iter().collect(),
-        (Phase::Link, _) => link_target(platform, flow).into_iter().collect(),
-        (Phase::Verify, _) => linker(platform, LinkPurpose::Verify),
+        (Phase::Link, _) => link_target(&offers, flow).into_iter().collect(),
+        (Phase::Verify, _) => offers.linker(LinkPurpose::Verify).into_iter().collect(),
         (Phase::Tenant | Phase::Newcomer | Phase::Second | Phase::RemoveFactor, _) => Vec::new(),
     })
 }
 
-fn linker(platform: &Platform, purpose: LinkPurpose) -> Vec<&Configured> {
-    platform.providers().linker(purpose).into_iter().collect()
+/// Whether who comes this way has just proven who they are.
+fn proves_anew(configured: &Configured) -> bool {
+    let third_party = configured.third_party();
+    third_party.is_none_or(|third_party| third_party.proves_anew())
 }
 
 pub(crate) fn enrol_target<'a>(platform: &'a Platform, flow: &Flow) -> Option<&'a Configured> {
@@ -425,11 +441,11 @@ pub(crate) fn enrol_target<'a>(platform: &'a Platform, flow: &Flow) -> Option<&'
 }
 
 /// The connection by which an identity is to be linked, if it is there for the tenant.
-fn link_target<'a>(platform: &'a Platform, flow: &Flow) -> Option<&'a Configured> {
-    let target = platform.providers().provider(flow.target.as_ref()?)?;
-    let tenant = NameKey::of(&flow.tenant.as_ref()?.name);
+fn link_target<'a>(offers: &Offers<'a>, flow: &Flow) -> Option<&'a Configured> {
+    let target = flow.target.as_ref()?;
+    let target = offers.providers().find(|offered| offered.id == *target)?;
     let links = target.description.third_party && target.offering.admission.linking;
-    Some(target).filter(|target| links && target.is_offered(Some(&tenant)))
+    links.then_some(target)
 }
 
 /// What a provider is told in a flow.
@@ -530,6 +546,12 @@ async fn link_offer(
 ) -> Result<OpenOffer> {
     let configured = platform.providers().linker(purpose);
     let configured = configured.ok_or_else(flow::gone)?;
+    if flow.tenant.is_some() {
+        let offers = Offers::read(platform, flow.tenant_id()).await?;
+        if !offers.include(configured) {
+            return Err(not_offered());
+        }
+    }
     let call = call(platform, flow, configured, None, client);
     let turn = configured
         .provider

@@ -26,7 +26,7 @@ pub use name::{
 pub use session::{EndReason, Factor, FactorClass, Session, SessionEnd};
 pub use settings::{
     AtLimit, EffectiveSettings, RegistrationSettings, SecondFactorRule, SecondFactorSettings,
-    SessionSettings, TenantSettings,
+    SessionSettings, SignInSettings, TenantSettings,
 };
 pub use tenant::Tenant;
 pub use user::{Grant, MustChange, User, UserStatus};

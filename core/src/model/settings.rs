@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ProviderId;
 use crate::{Error, Result};
 
 /// A tenant's own settings; every field is optional.
@@ -18,6 +19,8 @@ pub struct TenantSettings {
     pub registration: RegistrationSettings,
     /// Second factors.
     pub second_factor: SecondFactorSettings,
+    /// Ways to sign in.
+    pub sign_in: SignInSettings,
 }
 
 /// How long sessions last.
@@ -106,6 +109,15 @@ impl SecondFactorRule {
     }
 }
 
+/// Which ways to sign in are offered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignInSettings {
+    /// Those of the configured providers that are offered, in any order; unset: all that
+    /// the configuration has for the tenant.
+    pub providers: Option<Vec<ProviderId>>,
+}
+
 /// The settings in force for a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectiveSettings {
@@ -133,6 +145,8 @@ pub struct EffectiveSettings {
     pub second_factor_administrators: Option<SecondFactorRule>,
     /// The first moment at which one is required of whom it is required of.
     pub second_factor_required_from: Option<Timestamp>,
+    /// The providers that are offered; `None`: all that are configured for the tenant.
+    pub sign_in_providers: Option<Vec<ProviderId>>,
 }
 
 impl Default for EffectiveSettings {
@@ -150,6 +164,7 @@ impl Default for EffectiveSettings {
             second_factor_everyone: SecondFactorRule::Optional,
             second_factor_administrators: None,
             second_factor_required_from: None,
+            sign_in_providers: None,
         }
     }
 }
@@ -204,7 +219,16 @@ impl EffectiveSettings {
             .second_factor
             .required_from
             .or(self.second_factor_required_from);
+        if own.sign_in.providers.is_some() {
+            self.sign_in_providers.clone_from(&own.sign_in.providers);
+        }
         self
+    }
+
+    /// Whether these settings let a configured provider be offered.
+    pub fn sign_in_by(&self, provider: &ProviderId) -> bool {
+        let offered = self.sign_in_providers.as_ref();
+        offered.is_none_or(|offered| offered.contains(provider))
     }
 
     /// What holds for the second factors of somebody, who is granted something or

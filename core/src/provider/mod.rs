@@ -17,7 +17,9 @@
 //!    a token is redeemed without a step, and gets past no second factor.
 //! 5. If somebody else says who a person is, implement [`ThirdParty`] and prove
 //!    [external identities](Who::External): the engine links them to users, makes
-//!    accounts for new people, and takes what the configuration says about that.
+//!    accounts for new people, and takes what the configuration says about that. Say
+//!    whether it [proves anew](ThirdParty::proves_anew) who somebody is: else it confirms
+//!    changes of an account only where its owner has no other way.
 //! 6. Write `register(&mut Registry)`, which tells the [`Registry`] how to make
 //!    the provider from its table in the configuration.
 //! 7. Call `provider_suite!` of `gatelodge-provider-suite` in `tests/suite.rs`.

@@ -40,8 +40,10 @@ impl Configured {
         self.provider.third_party()
     }
 
-    /// Whether it is there for a tenant; where none is known, whether for all.
-    pub fn is_offered(&self, tenant: Option<&NameKey>) -> bool {
+    /// Whether the configuration has it for a tenant; where none is known, whether for
+    /// all. What the tenant's settings say is another matter: only
+    /// [`Offers`](crate::service::Offers) asks for both.
+    pub(crate) fn is_there_for(&self, tenant: Option<&NameKey>) -> bool {
         match tenant {
             Some(tenant) => self.offering.includes(tenant),
             None => self.offering.tenants.is_none(),

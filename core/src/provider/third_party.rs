@@ -30,6 +30,13 @@ pub trait ThirdParty: Send + Sync {
     /// When the third party gives no clear answer; nobody is barred for that.
     async fn recheck(&self, context: &Context<'_>, kept: &State) -> Result<Rechecked>;
 
+    /// Whether it can be made to have the person prove anew who they are, in a way that
+    /// its answer shows. For [`Intent::Reprove`](super::Intent::Reprove) it is, and an
+    /// answer that does not show it is refused. One that cannot is asked to confirm a
+    /// change of an account only where its owner has no other way: all that it says may
+    /// be that a browser is still signed in there.
+    fn proves_anew(&self) -> bool;
+
     /// Where the browser goes to sign out at the third party as well, if that can be
     /// done: it comes back to `back`.
     async fn sign_out(&self, context: &Context<'_>, back: &Url) -> Option<Url>;

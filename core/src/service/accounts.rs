@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{ProviderCall, second_factor::rule_of};
+use super::{Offers, ProviderCall, second_factor::rule_of};
 use crate::{
     Error, ErrorKind, Platform, Result,
     access::{Caller, Resource, action},
@@ -68,7 +68,8 @@ impl<'a> Accounts<'a> {
     pub async fn sign_in_methods(&self, caller: &Caller) -> Result<Vec<SignInMethod>> {
         let (tenant, user) = self.own(caller).await?;
         let own = rule_of(self.0, tenant.id, user.id).await?;
-        let is_offered = own.rule != SecondFactorRule::Off;
+        let offers = Offers::read(self.0, Some(tenant.id)).await?;
+        let factors = own.rule != SecondFactorRule::Off;
         let mut methods = Vec::new();
         for configured in self.0.providers().providers() {
             let Some(enrolment) = configured.provider.enrolment() else {
@@ -80,7 +81,9 @@ impl<'a> Accounts<'a> {
                 .by_client(&caller.client);
             let credentials = enrolment.list(&call.context()).await?;
             let method = SignInMethod::new(configured, credentials);
-            if is_offered || !method.only_confirms || !method.credentials.is_empty() {
+            let has_factor = method.only_confirms && !method.credentials.is_empty();
+            let is_offered = offers.include(configured) && (factors || !method.only_confirms);
+            if is_offered || has_factor {
                 methods.push(method);
             }
         }

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use url::Url;
 use uuid::Uuid;
 
+use super::Offers;
 use crate::{
     Error, ErrorKind, Platform, Result, messages,
     model::{ClientFacts, ProviderId, RecordId, Tenant, TenantId, User, UserId},
@@ -359,18 +360,19 @@ fn record_place<'a>(tenant: &'a Uuid, provider: &'a ProviderId, id: &'a Uuid) ->
 }
 
 /// Sets a user's first credential from one secret, without the person at hand:
-/// by the first provider that starts a sign-in and asks for nothing but secrets.
+/// by the first provider that is offered, starts a sign-in and asks for nothing but
+/// secrets.
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`] about `password`, with the provider's own words, when
 /// the secret is not good enough.
 pub(crate) async fn enrol_secret(
     platform: &Platform,
-    tenant: &Tenant,
+    (tenant, offers): (&Tenant, &Offers<'_>),
     user: &User,
     secret: &Secret,
 ) -> Result<(ProviderId, Vec<Effect>)> {
-    for configured in platform.providers().providers() {
+    for configured in offers.providers() {
         let Some(enrolment) = configured.provider.enrolment() else {
             continue;
         };
@@ -407,7 +409,7 @@ pub(crate) async fn enrol_secret(
     }
     Err(Error::invalid(
         "password",
-        "no configured provider lets a first password be set",
+        "nothing that is offered here lets a first password be set",
     ))
 }
 

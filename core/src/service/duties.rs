@@ -1,7 +1,7 @@
 //! The duty to change a credential, as an administrator gives it to somebody.
 
 use super::{
-    Users,
+    Offers, Users,
     devices::forget_devices,
     end_sessions,
     users::{changed, held},
@@ -26,7 +26,7 @@ impl Users<'_> {
     /// # Errors
     /// * [`crate::ErrorKind::Invalid`] about `reason` for [`MustChange::Age`],
     ///   which only the provider of a credential can tell.
-    /// * [`crate::ErrorKind::Unsupported`] when nothing is configured that people
+    /// * [`crate::ErrorKind::Unsupported`] when the tenant offers nothing that people
     ///   sign in with and change by themselves.
     /// * [`crate::ErrorKind::Conflict`] for a stale version.
     pub async fn require_change(
@@ -38,7 +38,7 @@ impl Users<'_> {
     ) -> Result<User> {
         let action = action::USER_REQUIRE_CHANGE;
         self.authorise_for(caller, action, tenant, id).await?;
-        self.ensure_demandable(reason)?;
+        self.ensure_demandable(tenant, reason).await?;
         let compromised = reason == MustChange::Compromised;
         let mut unit = self.0.write(Scope::Tenant(tenant)).await?;
         let place = (tenant, id);
@@ -73,19 +73,22 @@ impl Users<'_> {
         Ok(user)
     }
 
-    fn ensure_demandable(&self, reason: MustChange) -> Result<()> {
+    async fn ensure_demandable(&self, tenant: TenantId, reason: MustChange) -> Result<()> {
         if reason == MustChange::Age {
             let message = "expected `compromised` or `administrator`: how old a credential may be is \
                            a rule of its provider";
             return Err(Error::invalid("reason", message));
         }
-        let mut providers = self.0.providers().providers();
-        if providers.any(|c| c.description.enrolment && c.description.first_step) {
+        let offers = Offers::read(self.0, Some(tenant)).await?;
+        if offers
+            .providers()
+            .any(|c| c.description.enrolment && c.description.first_step)
+        {
             return Ok(());
         }
         Err(Error::new(
             crate::ErrorKind::Unsupported,
-            "no configured provider lets people change what they sign in with",
+            "nothing that is offered here lets people change what they sign in with",
         ))
     }
 }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{Accounts, identities::third_parties};
+use super::{Accounts, Offers, identities::third_parties};
 use crate::{
     Platform, Result,
     access::Caller,
@@ -128,7 +128,7 @@ impl<'a> FederatedProof<'a> {
         let Some(((tenant, user), record)) = found.zip(record).filter(|_| now < until) else {
             return Ok(None);
         };
-        let key = tenant.name.key();
+        let offers = Offers::of(platform, &tenant, settings);
         let way = WayElsewhere {
             configured: self.configured,
             tenant,
@@ -139,11 +139,7 @@ impl<'a> FederatedProof<'a> {
             },
             until,
         };
-        Ok(self.is_offered(&key).then_some(way))
-    }
-
-    fn is_offered(&self, tenant: &NameKey) -> bool {
-        self.configured.is_offered(Some(tenant))
+        Ok(offers.include(self.configured).then_some(way))
     }
 }
 

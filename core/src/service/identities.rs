@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Accounts, Users,
+    Accounts, Offers, Users,
     credentials::{open_record, seal_record},
     end_sessions, forget_devices,
     users::changed,
@@ -278,7 +278,7 @@ pub(super) async fn find_link<'a>(
 }
 
 /// Whether a user could still sign in without one of their links: by another one, or
-/// by what is set up to start a sign-in with. The unit is the tenant's.
+/// by what is set up to start a sign-in with. Only what the tenant offers counts. The unit is the tenant's.
 pub(super) async fn has_other_way_in(
     platform: &Platform,
     unit: &mut dyn UnitOfWork,
@@ -286,15 +286,11 @@ pub(super) async fn has_other_way_in(
     without: RecordId,
 ) -> Result<bool> {
     let now = platform.now();
-    let tenant = match unit.scope() {
-        Scope::Tenant(tenant) => unit.tenants().by_id(tenant).await?,
-        Scope::Platform => None,
-    };
-    let tenant = tenant.map(|tenant| tenant.name.key());
-    for configured in platform.providers().providers() {
+    let offers = Offers::within(platform, unit).await?;
+    for configured in offers.providers() {
         let description = &configured.description;
         let is_kept = description.third_party || description.enrolment;
-        if !description.first_step || !is_kept || !configured.is_offered(tenant.as_ref()) {
+        if !description.first_step || !is_kept {
             continue;
         }
         let records = unit.records().by_user(&configured.id, user.id).await?;
@@ -329,11 +325,11 @@ impl<'a> Accounts<'a> {
     /// [`crate::ErrorKind::Unauthenticated`], and what the storage says.
     pub async fn connections(&self, caller: &Caller) -> Result<Vec<&'a Configured>> {
         let (tenant, _) = self.own(caller).await?;
-        let key = tenant.name.key();
-        let offered = third_parties(self.0).filter(|configured| {
-            configured.is_offered(Some(&key)) && configured.offering.admission.linking
+        let offers = Offers::read(self.0, Some(tenant.id)).await?;
+        let links = offers.providers().filter(|configured| {
+            configured.description.third_party && configured.offering.admission.linking
         });
-        Ok(offered.collect())
+        Ok(links.collect())
     }
 }
 

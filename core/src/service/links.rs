@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    ProviderCall, Users, apply_effects,
+    Offers, ProviderCall, Users, apply_effects,
     users::{changed, held},
 };
 use crate::{
@@ -113,11 +113,11 @@ async fn issue(
 ) -> Result<(ProviderId, Issued)> {
     let unsupported = || {
         let purpose = request.purpose.as_str();
-        let message = format!("no configured provider makes `{purpose}` links");
+        let message = format!("nothing that is offered here makes `{purpose}` links");
         Error::new(ErrorKind::Unsupported, message)
     };
-    let linker = platform.providers().linker(request.purpose);
-    let linker = linker.ok_or_else(unsupported)?;
+    let offers = Offers::read(platform, Some(tenant.id)).await?;
+    let linker = offers.linker(request.purpose).ok_or_else(unsupported)?;
     let links = linker.provider.links().ok_or_else(unsupported)?;
     let call = ProviderCall::new(platform, &linker.id, Intent::Recover)
         .in_tenant(Some(tenant))
@@ -127,10 +127,21 @@ async fn issue(
 }
 
 impl Platform {
-    /// Whether links for a purpose can be mailed to people from here.
-    pub fn mails_links(&self, purpose: LinkPurpose) -> bool {
-        self.providers().linker(purpose).is_some()
-            && self.channels().contains(&MessageChannel::Mail)
+    /// Whether links for a purpose can be mailed to people of a tenant; where none is
+    /// known, whether to those of all.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub async fn mails_links(
+        &self,
+        purpose: LinkPurpose,
+        tenant: Option<TenantId>,
+    ) -> Result<bool> {
+        if !self.channels().contains(&MessageChannel::Mail) {
+            return Ok(false);
+        }
+        let offers = Offers::read(self, tenant).await?;
+        Ok(offers.linker(purpose).is_some())
     }
 }
 

@@ -17,6 +17,7 @@ mod entries;
 mod factors;
 mod identities;
 mod links;
+mod offers;
 mod recheck;
 mod rules;
 mod second_factor;
@@ -49,8 +50,9 @@ pub(crate) use devices::{end_device, forget_devices};
 pub(crate) use elsewhere::{WayElsewhere, valid_session, ways_elsewhere};
 pub(crate) use factors::{Factor, ensure_removable, find_factor, in_the_way, no_factor};
 pub(crate) use identities::{bar, identity_key, identity_name, link_record, linked_users};
+pub(crate) use offers::{Offers, not_offered};
 pub(crate) use recheck::Rechecks;
-pub(crate) use second_factor::{demanded_from, ensure_offered};
+pub(crate) use second_factor::{demanded_from, ensure_offered, has_set_up};
 pub(crate) use sessions::{NewSession, end_sessions, start_session};
 
 use crate::storage::Page;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::OwnRule;
+use super::{Offers, OwnRule, not_offered};
 use crate::{
     Error, ErrorKind, Platform, Result,
     model::{SecondFactorRule, TenantId, User, UserId},
@@ -51,26 +51,45 @@ async fn rule(platform: &Platform, unit: &mut dyn UnitOfWork, user: UserId) -> R
     })
 }
 
-/// Refuses to set up what is not offered. Whoever has set it up may change it.
+/// Refuses to set up what is not offered. Whoever has set a second factor up may change
+/// it.
 pub(crate) async fn ensure_offered(
     platform: &Platform,
     (tenant, user): (TenantId, UserId),
     target: &Configured,
 ) -> Result<()> {
-    if !target.description.only_confirms() {
-        return Ok(());
-    }
     let mut unit = platform.read(Scope::Tenant(tenant)).await?;
     let own = rule(platform, unit.as_mut(), user).await?;
-    let records = unit.records().by_user(&target.id, user).await?;
+    let offers = Offers::within(platform, unit.as_mut()).await?;
+    let has_one = has_set_up(platform, unit.as_mut(), user, target).await?;
     unit.rollback().await?;
-    let now = platform.now();
-    let has_one = records.iter().any(|record| !record.is_expired_at(now));
-    if own.rule != SecondFactorRule::Off || has_one {
+    if has_one {
         return Ok(());
     }
-    Err(Error::new(
-        ErrorKind::Denied,
-        "this organisation offers no second factors",
-    ))
+    if target.description.only_confirms() && own.rule == SecondFactorRule::Off {
+        return Err(Error::new(
+            ErrorKind::Denied,
+            "this organisation offers no second factors",
+        ));
+    }
+    match offers.include(target) {
+        true => Ok(()),
+        false => Err(not_offered()),
+    }
+}
+
+/// Whether somebody has set up a provider that only confirms sign-ins: it goes on to be
+/// asked for where it is not offered any more, so that no account gets weaker.
+pub(crate) async fn has_set_up(
+    platform: &Platform,
+    unit: &mut dyn UnitOfWork,
+    user: UserId,
+    configured: &Configured,
+) -> Result<bool> {
+    if !configured.description.only_confirms() {
+        return Ok(false);
+    }
+    let records = unit.records().by_user(&configured.id, user).await?;
+    let now = platform.now();
+    Ok(records.iter().any(|record| !record.is_expired_at(now)))
 }

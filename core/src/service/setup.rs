@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{apply_effects, enrol_secret};
+use super::{Offers, apply_effects, enrol_secret};
 use crate::{
     Error, ErrorKind, Platform, Result,
     access::{Caller, Principal},
@@ -159,7 +159,10 @@ impl<'a> SetUp<'a> {
         lanes.refund(unit.as_mut(), self.0.limits()).await?;
         unit.commit().await?;
         let (tenant, user) = self.first(&new)?;
-        let (provider, effects) = enrol_secret(self.0, &tenant, &user, &new.password).await?;
+        // It has no settings of its own yet.
+        let offers = Offers::of(self.0, &tenant, self.0.default_settings().clone());
+        let place = (&tenant, &offers);
+        let (provider, effects) = enrol_secret(self.0, place, &user, &new.password).await?;
         let credential = (provider, effects);
         self.store(version, (&tenant, &user), &credential, client)
             .await?;

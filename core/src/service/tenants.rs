@@ -1,14 +1,17 @@
 //! Tenants: making, reading, changing, locking, deleting.
 
-use super::{Listed, NewLock};
+use std::collections::HashSet;
+
+use super::{Listed, NewLock, Offers};
 use crate::{
     Error, Platform, Result,
     access::{Caller, Resource, action},
     model::{
-        DisplayName, EffectiveSettings, EndReason, Lock, NameKey, SecondFactorRule, Tenant,
-        TenantId, TenantName, TenantSettings,
+        DisplayName, EffectiveSettings, EndReason, Lock, NameKey, ProviderId, SecondFactorRule,
+        Tenant, TenantId, TenantName, TenantSettings,
     },
     platform::AuditEventExt,
+    provider::{Configured, LinkPurpose},
     storage::{Change, Changed, Page, Scope, SessionFilter, UnitOfWork},
 };
 
@@ -389,12 +392,19 @@ impl<'a> Tenants<'a> {
         Ok(settings)
     }
 
+    /// The ways to sign in that the configuration has for a tenant, in its order,
+    /// whichever of them the tenant's settings offer.
+    pub fn ways(&self, tenant: &Tenant) -> Vec<&'a Configured> {
+        let settings = self.0.default_settings().clone();
+        Offers::of(self.0, tenant, settings).configured().collect()
+    }
+
     /// Replaces a tenant's own settings; answers their new version.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] for a value out of range and for a second factor
-    /// that is required where none can be set up,
-    /// [`crate::ErrorKind::Conflict`] for a stale version.
+    /// [`crate::ErrorKind::Invalid`] for a value out of range, for ways to sign in that
+    /// are not there or with which nobody could, and for a second factor that is required
+    /// where none can be set up; [`crate::ErrorKind::Conflict`] for a stale version.
     pub async fn put_settings(
         &self,
         caller: &Caller,
@@ -405,9 +415,11 @@ impl<'a> Tenants<'a> {
         self.0
             .authorise(caller, action::SETTINGS_UPDATE, &Resource::tenant(id))?;
         new.check()?;
-        ensure_possible(self.0, &new)?;
         let mut unit = self.0.write(Scope::Tenant(id)).await?;
-        taken(unit.as_mut(), id, None).await?;
+        let tenant = taken(unit.as_mut(), id, None).await?;
+        let inherited = self.0.inherited_settings(unit.as_mut(), id).await?;
+        let offers = Offers::of(self.0, &tenant, inherited.overridden_by(&new));
+        ensure_possible(&new, &offers)?;
         let (old, stored) = unit.tenants().settings(id).await?;
         if version.is_some_and(|version| version != stored) {
             return Err(Error::stale("settings"));
@@ -425,20 +437,57 @@ impl<'a> Tenants<'a> {
     }
 }
 
-/// Refuses to require what nobody could set up: nobody would get in any more.
-fn ensure_possible(platform: &Platform, settings: &TenantSettings) -> Result<()> {
+/// The setting that says which ways to sign in are offered.
+const PROVIDERS: &str = "sign_in.providers";
+
+/// Refuses settings with which nobody would get in any more: `offers` is what comes of
+/// them.
+fn ensure_possible(settings: &TenantSettings, offers: &Offers<'_>) -> Result<()> {
+    if let Some(own) = &settings.sign_in.providers {
+        ensure_known(own, offers)?;
+        if !offers.providers().any(|c| c.description.first_step) {
+            let message = "must name at least one way that a sign-in can start with";
+            return Err(Error::invalid(PROVIDERS, message));
+        }
+        let verifies = offers.settings.registration_email_verified;
+        if verifies && offers.linker(LinkPurpose::Verify).is_none() {
+            let message = "must name what verifies addresses: nobody is let in without";
+            return Err(Error::invalid(PROVIDERS, message));
+        }
+    }
     let rules = &settings.second_factor;
     let required = Some(SecondFactorRule::Required);
+    let is_required = offers.settings.second_factor_rule(true) == SecondFactorRule::Required;
     let field = match required {
         _ if rules.everyone == required => "second_factor.everyone",
         _ if rules.administrators == required => "second_factor.administrators",
+        _ if is_required && settings.sign_in.providers.is_some() => PROVIDERS,
         _ => return Ok(()),
     };
-    if platform.providers().factors_to_add().next().is_some() {
-        return Ok(());
-    }
-    let message = "cannot be `required`: no configured provider can be set up as a second factor";
+    let message = match field {
+        _ if offers.factors_to_add().next().is_some() => return Ok(()),
+        PROVIDERS => "must name a way that can be set up as a second factor: one is required",
+        _ => "cannot be `required`: nothing that is offered can be set up as a second factor",
+    };
     Err(Error::invalid(field, message))
+}
+
+/// Refuses what the configuration does not have for the tenant, and what is named twice.
+fn ensure_known(own: &[ProviderId], offers: &Offers<'_>) -> Result<()> {
+    let there: Vec<_> = offers.configured().map(|there| &there.id).collect();
+    let mut named = HashSet::new();
+    for id in own {
+        if !there.contains(&id) {
+            let there: Vec<_> = there.iter().map(|id| format!("`{id}`")).collect();
+            let there = there.join(", ");
+            let message = format!("there is no provider `{id}` here, only {there}");
+            return Err(Error::invalid(PROVIDERS, message));
+        }
+        if !named.insert(id) {
+            return Err(Error::invalid(PROVIDERS, format!("names `{id}` twice")));
+        }
+    }
+    Ok(())
 }
 
 /// The tenant with its row taken: whoever holds it, such as a sign-in under way,

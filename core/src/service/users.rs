@@ -1,6 +1,6 @@
 //! Users of a tenant: making, reading, changing, deleting, granting.
 
-use super::{Listed, apply_effects, enrol_secret, forget_links, links::invitation};
+use super::{Listed, Offers, apply_effects, enrol_secret, forget_links, links::invitation};
 use crate::{
     Error, Platform, Result,
     access::{Caller, Resource, action},
@@ -152,13 +152,17 @@ impl<'a> Users<'a> {
         let found = unit.tenants().by_id(tenant).await?;
         // A taken name is told before any work is done for a password.
         let namesake = unit.users().by_login(&user.user_name.key()).await?;
+        let offers = Offers::within(self.0, unit.as_mut()).await?;
         unit.rollback().await?;
         let found = found.ok_or_else(|| Error::not_found("tenant"))?;
         if namesake.is_some_and(|other| other.user_name.key() == user.user_name.key()) {
             return Err(taken_name());
         }
         let credential = match first {
-            First::Password(password) => Some(enrol_secret(self.0, &found, user, password).await?),
+            First::Password(password) => {
+                let place = (&found, &offers);
+                Some(enrol_secret(self.0, place, user, password).await?)
+            }
             First::Invitation => Some(invitation(self.0, &found, user).await?),
             First::Nothing => None,
         };

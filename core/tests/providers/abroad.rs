@@ -1,6 +1,9 @@
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -110,9 +113,15 @@ pub(crate) struct Abroad {
     rechecks: Mutex<VecDeque<Result<Rechecked>>>,
     asked: Mutex<Vec<State>>,
     interlude: Mutex<Option<Interlude>>,
+    lingers: AtomicBool,
 }
 
 impl Abroad {
+    /// From now on it cannot be made to have people prove anew who they are.
+    pub(crate) fn linger(&self) {
+        self.lingers.store(true, Ordering::Relaxed);
+    }
+
     /// Who brings this code is this person.
     pub(crate) fn says(&self, code: &str, person: Person) {
         self.people.lock().unwrap().insert(code.to_owned(), person);
@@ -215,6 +224,10 @@ impl ThirdParty for Abroad {
         self.pause().await;
         let answer = self.rechecks.lock().unwrap().pop_front();
         answer.unwrap_or(Ok(Rechecked::Unknown {}))
+    }
+
+    fn proves_anew(&self) -> bool {
+        !self.lingers.load(Ordering::Relaxed)
     }
 
     async fn sign_out(&self, _: &Context<'_>, _: &Url) -> Option<Url> {

@@ -267,6 +267,11 @@ impl ThirdParty for OAuth2Provider {
         Ok(Rechecked::Welcome { keep })
     }
 
+    /// OAuth 2 has no word for it, and no answer that would show it.
+    fn proves_anew(&self) -> bool {
+        false
+    }
+
     /// OAuth 2 knows no signing out.
     async fn sign_out(&self, _: &Context<'_>, _: &Url) -> Option<Url> {
         None

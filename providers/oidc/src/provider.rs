@@ -419,6 +419,11 @@ impl ThirdParty for OidcProvider {
         Ok(Rechecked::Welcome { keep })
     }
 
+    /// Where `max_age` is sent, `auth_time` is demanded.
+    fn proves_anew(&self) -> bool {
+        self.config.asks_max_age()
+    }
+
     async fn sign_out(&self, context: &Context<'_>, back: &Url) -> Option<Url> {
         if !self.config.sign_out {
             return None;

@@ -80,6 +80,9 @@ pub(super) fn settings(own: &TenantSettings, version: i64, in_force: &EffectiveS
                 "administrators": in_force.second_factor_administrators,
                 "required_from": in_force.second_factor_required_from,
             },
+            "sign_in": {
+                "providers": in_force.sign_in_providers,
+            },
         },
         "version": version,
     })
@@ -114,6 +117,6 @@ mod tests {
             names.collect::<Vec<_>>()
         };
         assert_eq!(names("own"), names("effective"));
-        assert_eq!(names("own").len(), 12);
+        assert_eq!(names("own").len(), 13);
     }
 }

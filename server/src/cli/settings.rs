@@ -1,7 +1,9 @@
 //! `gatelodge tenant settings`
 
 use clap::Args;
-use gatelodge_core::model::{AtLimit, EffectiveSettings, SecondFactorRule, TenantSettings};
+use gatelodge_core::model::{
+    AtLimit, EffectiveSettings, ProviderId, SecondFactorRule, TenantSettings,
+};
 use jiff::Timestamp;
 
 use super::{
@@ -34,7 +36,8 @@ Keys:
   registration.email_verified         whether an address must be verified before sign-in; `true` or `false`
   second_factor.everyone              a second factor is `off`, `optional` or `required` for everyone
   second_factor.administrators        the same for those who are granted anything, where that is more
-  second_factor.required_from         from when on `required` holds, such as `2027-01-01T00:00:00Z`";
+  second_factor.required_from         from when on `required` holds, such as `2027-01-01T00:00:00Z`
+  sign_in.providers                   the ways to sign in that are offered, by their ids: `password,totp`";
 
 /// A setting of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,10 +54,11 @@ enum Key {
     SecondFactorEveryone,
     SecondFactorAdministrators,
     SecondFactorRequiredFrom,
+    SignInProviders,
 }
 
 impl Key {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::IdleMinutes,
         Self::AbsoluteMinutes,
         Self::Limit,
@@ -67,6 +71,7 @@ impl Key {
         Self::SecondFactorEveryone,
         Self::SecondFactorAdministrators,
         Self::SecondFactorRequiredFrom,
+        Self::SignInProviders,
     ];
 
     /// Its name in the settings' JSON, dotted.
@@ -84,6 +89,7 @@ impl Key {
             Self::SecondFactorEveryone => "second_factor.everyone",
             Self::SecondFactorAdministrators => "second_factor.administrators",
             Self::SecondFactorRequiredFrom => "second_factor.required_from",
+            Self::SignInProviders => "sign_in.providers",
         }
     }
 
@@ -155,6 +161,7 @@ fn is_own(own: &TenantSettings, key: Key) -> bool {
         Key::SecondFactorEveryone => own.second_factor.everyone.is_some(),
         Key::SecondFactorAdministrators => own.second_factor.administrators.is_some(),
         Key::SecondFactorRequiredFrom => own.second_factor.required_from.is_some(),
+        Key::SignInProviders => own.sign_in.providers.is_some(),
     }
 }
 
@@ -179,6 +186,14 @@ fn value(in_force: &EffectiveSettings, key: Key) -> String {
         Key::SecondFactorRequiredFrom => in_force
             .second_factor_required_from
             .map_or_else(|| "at once".to_owned(), |from| from.to_string()),
+        Key::SignInProviders => match &in_force.sign_in_providers {
+            Some(ids) => ids
+                .iter()
+                .map(ProviderId::as_str)
+                .collect::<Vec<_>>()
+                .join(","),
+            None => "all that are configured".to_owned(),
+        },
     }
 }
 
@@ -217,6 +232,9 @@ fn put(settings: &mut TenantSettings, key: Key, value: Option<&str>) -> Result<(
             let expected = "a moment such as `2027-01-01T00:00:00Z`";
             factor.required_from = parsed::<Timestamp>(key, value, expected)?;
         }
+        Key::SignInProviders => {
+            settings.sign_in.providers = value.map(providers).transpose()?;
+        }
     }
     Ok(())
 }
@@ -233,6 +251,14 @@ fn parsed<T: std::str::FromStr>(
 fn rule(key: Key, value: &str) -> Result<SecondFactorRule, Failure> {
     let expected = "`off`, `optional` or `required`";
     SecondFactorRule::parse(value).ok_or_else(|| wrong(key, value, expected))
+}
+
+/// Ids with commas between them.
+fn providers(value: &str) -> Result<Vec<ProviderId>, Failure> {
+    let ids = value.split(',').map(|id| ProviderId::new(id.trim()));
+    let expected = "ids of providers such as `password,totp`";
+    let ids: Result<_, _> = ids.collect();
+    ids.map_err(|_| wrong(Key::SignInProviders, value, expected))
 }
 
 fn at_limit(value: &str) -> Result<AtLimit, Failure> {
@@ -290,6 +316,7 @@ mod tests {
             "second_factor.everyone=optional",
             "second_factor.administrators=required",
             "second_factor.required_from=2027-01-01T00:00:00Z",
+            "sign_in.providers=password, totp",
         ];
         let set = changed(TenantSettings::default(), &arguments(&all, &[])).unwrap();
         let json = serde_json::to_value(&set).unwrap();
@@ -336,6 +363,8 @@ mod tests {
             "registration.enabled=yes",
             "second_factor.everyone=sometimes",
             "second_factor.required_from=2027-01-01",
+            "sign_in.providers=",
+            "sign_in.providers=password;totp",
         ] {
             assert!(
                 changed(TenantSettings::default(), &arguments(&[wrong], &[])).is_err(),

@@ -31,6 +31,8 @@ impl Config {
             second_factor_everyone: self.second_factor.everyone.into(),
             second_factor_administrators: self.second_factor.administrators.map(Into::into),
             second_factor_required_from: self.second_factor.required_from,
+            // `[[providers]]` itself says it.
+            sign_in_providers: None,
         }
     }
 
@@ -115,6 +117,7 @@ mod tests {
             second_factor_everyone: CoreRule::Off,
             second_factor_administrators: Some(CoreRule::Required),
             second_factor_required_from: from,
+            sign_in_providers: None,
         };
         assert_eq!(config.effective_settings(), expected);
     }

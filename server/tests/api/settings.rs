@@ -2,15 +2,23 @@
 
 use std::time::Duration;
 
+use gatelodge_core::{
+    access::Caller,
+    model::{ProviderId, SignInSettings, TenantSettings},
+};
 use serde_json::{Value, json};
 
-use crate::support::{World, on_each_storage, redacted, town};
+use crate::support::{
+    MAILED, PASSWORD, World, flow_path, link_of, on_each_storage, redacted, town,
+};
 
 const SETTINGS: &str = "/api/v1/tenants/home/settings";
 
 on_each_storage!(
     settings_are_read_replaced_and_inherited,
     a_setting_out_of_range_is_refused,
+    ways_to_sign_in_that_are_not_there_are_refused,
+    s40_a_way_that_is_switched_off_is_refused,
     s06_the_times_of_a_session_follow_the_settings,
     the_limit_of_sessions_follows_the_settings,
 );
@@ -20,6 +28,7 @@ fn unset() -> Value {
         "session": {"idle_minutes": null, "absolute_minutes": null, "limit": null, "at_limit": null, "remember_days": null},
         "registration": {"enabled": null, "email_required": null, "display_name_required": null, "email_verified": null},
         "second_factor": {"everyone": null, "administrators": null, "required_from": null},
+        "sign_in": {"providers": null},
     })
 }
 
@@ -34,6 +43,7 @@ fn defaults() -> Value {
             "email_verified": false,
         },
         "second_factor": {"everyone": "optional", "administrators": null, "required_from": null},
+        "sign_in": {"providers": null},
     })
 }
 
@@ -50,6 +60,7 @@ async fn settings_are_read_replaced_and_inherited(world: &World) {
         "second_factor": {
             "everyone": "required", "administrators": "required", "required_from": "2027-01-01T00:00:00Z",
         },
+        "sign_in": {"providers": ["totp", "password"]},
     });
     let put = async |body: &Value| {
         world
@@ -106,11 +117,68 @@ async fn a_setting_out_of_range_is_refused(world: &World) {
         json!({"second_factor": {"administrators": true}}),
         json!({"second_factor": {"required_from": "2027-01-01"}}),
         json!({"second_factor": {"required_from": 1_798_761_600}}),
+        json!({"sign_in": {"providers": "password"}}),
+        json!({"sign_in": {"providers": ["Not an id"]}}),
+        json!({"sign_in": {"methods": []}}),
     ] {
         put(wrong).await.expect_problem(400, "invalid_request");
     }
     let read = world.get(SETTINGS).bearer(&mayor).send().await.json();
     assert_eq!(read["own"], unset());
+}
+
+async fn ways_to_sign_in_that_are_not_there_are_refused(world: &World) {
+    let mayor = town(world).await.mayor_token;
+    for (providers, says) in [
+        (
+            json!(["password", "github"]),
+            "there is no provider `github` here, only `password`",
+        ),
+        (json!([]), "at least one way that a sign-in can start with"),
+        (
+            json!(["totp"]),
+            "at least one way that a sign-in can start with",
+        ),
+        (json!(["password", "password"]), "names `password` twice"),
+    ] {
+        let body = json!({"sign_in": {"providers": providers}});
+        let put = world.put(SETTINGS).bearer(&mayor).json(&body).send().await;
+        let problem = put.expect_problem(422, "validation_failed");
+        assert_eq!(problem.fields(), ["sign_in.providers"]);
+        let text = problem.json().to_string();
+        assert!(text.contains(says), "{text}");
+    }
+}
+
+/// What was begun while it was on, too.
+async fn s40_a_way_that_is_switched_off_is_refused(world: &World) {
+    let world = &world.another_by(|plan| plan.mailed_sign_in = true).await;
+    let home = world.tenant("home").await;
+    let ada = world.invited("ada").await;
+    let flow = world.begin(json!({"tenant": "home"})).await;
+    let (_, mail) = world.reset(&ada).await;
+    let settings = TenantSettings {
+        sign_in: SignInSettings {
+            providers: Some(vec![ProviderId::new("password").unwrap()]),
+        },
+        ..TenantSettings::default()
+    };
+    let (tenants, operator) = (world.platform.tenants(), Caller::operator());
+    let put = tenants.put_settings(&operator, home, None, settings);
+    put.await.unwrap();
+    let chosen = json!({"provider": MAILED});
+    let call = world.post(flow_path(&flow)).json(&chosen);
+    call.send().await.expect_problem(403, "denied");
+    let redeemed = world.redeem(&ada, link_of(&mail)).await;
+    redeemed.expect_problem(403, "denied");
+    let begin = json!({"transport": "token", "tenant": "home", "intent": "recover"});
+    let begun = world
+        .post("/api/v1/sign-in/flows")
+        .json(&begin)
+        .send()
+        .await;
+    assert!(!begun.status.is_success(), "{begun}");
+    world.sign_in(&ada, PASSWORD).await.expect(200);
 }
 
 /// v5.0.0-7.3.1, v5.0.0-7.3.2.

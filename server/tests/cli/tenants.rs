@@ -143,6 +143,26 @@ fn a_tenant_has_settings_of_its_own_or_inherits_them() {
          nothing was changed"
     );
 
+    let set = "tenant settings acme --set sign_in.providers=password,totp";
+    let after = installation.json(set);
+    let ways = json!(["password", "totp"]);
+    assert_eq!(after["own"]["sign_in"]["providers"], ways);
+    assert_eq!(after["effective"]["sign_in"]["providers"], ways);
+    let message = installation
+        .line("tenant settings acme --set sign_in.providers=password,github")
+        .refused(1);
+    assert!(
+        message.starts_with("there is no provider `github` here, only `password`"),
+        "{message}"
+    );
+    let text = installation
+        .line("tenant settings acme --unset sign_in.providers")
+        .done();
+    assert!(
+        text.contains("sign_in.providers                   all that are configured  (inherited)\n"),
+        "{text}"
+    );
+
     let out_of_range = "tenant settings acme --set session.idle_minutes=0";
     let message = installation.line(out_of_range).refused(1);
     assert_eq!(message, "expected 1 to 43200 minutes, found 0");

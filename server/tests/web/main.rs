@@ -33,3 +33,4 @@ mod sign_out;
 mod sign_up;
 mod tenants;
 mod third_parties;
+mod ways;

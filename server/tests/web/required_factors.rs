@@ -343,5 +343,5 @@ async fn what_nobody_could_set_up_is_not_required() {
     let form = format!("{path}/second-factor");
     let refused = browser.submit(&page, &form, &fields).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-    refused.assert_says("no configured provider can be set up as a second factor");
+    refused.assert_says("nothing that is offered can be set up as a second factor");
 }

@@ -85,6 +85,10 @@ impl ThirdParty for Party {
         Ok(Rechecked::Unknown {})
     }
 
+    fn proves_anew(&self) -> bool {
+        true
+    }
+
     async fn sign_out(&self, _: &Context<'_>, _: &Url) -> Option<Url> {
         None
     }

@@ -1,7 +1,7 @@
 use axum::{Json, extract::State, http::HeaderMap};
 use gatelodge_core::model::{
-    AtLimit, EffectiveSettings, RegistrationSettings, SecondFactorRule, SecondFactorSettings,
-    SessionSettings, TenantSettings,
+    AtLimit, EffectiveSettings, ProviderId, RegistrationSettings, SecondFactorRule,
+    SecondFactorSettings, SessionSettings, SignInSettings, TenantSettings,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ pub struct SettingsJson {
     registration: RegistrationSettingsJson,
     #[serde(deserialize_with = "object")]
     second_factor: SecondFactorSettingsJson,
+    #[serde(deserialize_with = "object")]
+    sign_in: SignInSettingsJson,
 }
 
 #[derive(Debug, Default, Clone, Serialize, Deserialize, ToSchema)]
@@ -76,6 +78,14 @@ struct SecondFactorSettingsJson {
     administrators: Option<SecondFactorRuleJson>,
     /// From when on `required` holds; until then people are reminded. Unset: at once.
     required_from: Option<Timestamp>,
+}
+
+#[derive(Debug, Default, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct SignInSettingsJson {
+    /// The ids of those configured providers that are offered; unset: all of them.
+    #[schema(value_type = Option<Vec<String>>)]
+    providers: Option<Vec<ProviderId>>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -183,6 +193,9 @@ impl From<SettingsJson> for TenantSettings {
                 administrators: json.second_factor.administrators.map(Into::into),
                 required_from: json.second_factor.required_from,
             },
+            sign_in: SignInSettings {
+                providers: json.sign_in.providers,
+            },
         }
     }
 }
@@ -235,6 +248,9 @@ impl From<TenantSettings> for SettingsJson {
                 administrators: settings.second_factor.administrators.map(Into::into),
                 required_from: settings.second_factor.required_from,
             },
+            sign_in: SignInSettingsJson {
+                providers: settings.sign_in.providers,
+            },
         }
     }
 }
@@ -261,6 +277,9 @@ impl From<EffectiveSettings> for SettingsJson {
                 everyone: Some(settings.second_factor_everyone.into()),
                 administrators: settings.second_factor_administrators.map(Into::into),
                 required_from: settings.second_factor_required_from,
+            },
+            sign_in: SignInSettingsJson {
+                providers: settings.sign_in_providers,
             },
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use gatelodge_core::{
     access::{Resource, action},
-    model::{ProviderId, RecordId, Session, SessionId, User},
+    model::{ProviderId, RecordId, Session, SessionId, Tenant, User},
     provider::{Device, LinkPurpose},
     service::SignInMethod as Set,
     storage::Page,
@@ -65,7 +65,7 @@ pub(super) async fn show(visit: Visit) -> Answer {
         current: current(&visit, &session.session)?,
         sessions,
         devices,
-        mailbox: mailbox(&visit, &session.user)?,
+        mailbox: mailbox(&visit, &session.tenant, &session.user).await?,
         methods: methods
             .iter()
             .map(|method| sign_in_method(&visit, method))
@@ -129,8 +129,15 @@ pub(super) async fn forget_device(visit: Visit) -> Answer {
 }
 
 /// The e-mail address, where mails can show that it is the person's.
-fn mailbox(visit: &Visit, user: &User) -> Result<Option<SignInMethod>, PageProblem> {
-    if !visit.platform().mails_links(LinkPurpose::Verify) {
+async fn mailbox(
+    visit: &Visit,
+    tenant: &Tenant,
+    user: &User,
+) -> Result<Option<SignInMethod>, PageProblem> {
+    let mails = visit
+        .platform()
+        .mails_links(LinkPurpose::Verify, Some(tenant.id));
+    if !mails.await? {
         return Ok(None);
     }
     let (state, action) = match (&user.email, user.email_verified) {

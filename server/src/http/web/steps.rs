@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use gatelodge_core::{
     Error,
     engine::{FlowView, Notice, Offer, StepBody},
-    model::ProviderId,
+    model::{ProviderId, Tenant},
     provider::{self, Description, Form, Role},
     secret::Secret,
     service::TenantRef,
@@ -427,7 +427,7 @@ impl Sheet<'_> {
             Gate::SignIn | Gate::SignUp if self.is_new() => Vec::new(),
             Gate::SignIn if self.first => {
                 let mut links = Vec::new();
-                if self.recovery() {
+                if self.recovery().await? {
                     links.push(link("/forgot-password", "flow.forgot_password")?);
                 }
                 if self.registration().await? {
@@ -456,23 +456,29 @@ impl Sheet<'_> {
     }
 
     /// Whether a forgotten password can be replaced here.
-    fn recovery(&self) -> bool {
-        self.visit
-            .platform()
-            .mails_links(provider::LinkPurpose::Reset)
+    async fn recovery(&self) -> Result<bool, PageProblem> {
+        let platform = self.visit.platform();
+        let tenant = self.flow_tenant().await?.map(|tenant| tenant.id);
+        let purpose = provider::LinkPurpose::Reset;
+        Ok(platform.mails_links(purpose, tenant).await?)
+    }
+
+    /// The tenant that the flow is in, once it is in one.
+    async fn flow_tenant(&self) -> Result<Option<Tenant>, PageProblem> {
+        let Some(name) = &self.flow.tenant else {
+            return Ok(None);
+        };
+        if self.visit.tenant.is_some() {
+            return Ok(self.visit.tenant.clone());
+        }
+        let tenants = self.visit.platform().tenants();
+        Ok(tenants.find(&TenantRef::parse(name)).await?)
     }
 
     /// Whether people may make accounts for themselves here.
     async fn registration(&self) -> Result<bool, PageProblem> {
-        let Some(name) = &self.flow.tenant else {
-            return Ok(false);
-        };
         let tenants = self.visit.platform().tenants();
-        let tenant = match &self.visit.tenant {
-            Some(tenant) => Some(tenant.clone()),
-            None => tenants.find(&TenantRef::parse(name)).await?,
-        };
-        Ok(match tenant {
+        Ok(match self.flow_tenant().await? {
             Some(tenant) => {
                 tenants
                     .public_settings(tenant.id)

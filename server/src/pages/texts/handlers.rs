@@ -327,6 +327,14 @@ pub(super) const ENTRIES: &[(&str, &str)] = &[
         "console.second_factor.from.help",
         "A day such as 2027-01-31, which begins at midnight UTC. Until then people are reminded at each sign-in. Empty: at once.",
     ),
+    ("console.ways.title", "Ways to sign in"),
+    (
+        "console.ways.text",
+        "Which of the configured ways are offered here. Whoever has set up a second factor is asked for it all the same, and whoever is signed in stays so.",
+    ),
+    ("console.ways.whose", "Offered are"),
+    ("console.ways.inherit", "Those that the platform offers"),
+    ("console.ways.own", "Those that are ticked"),
     (
         "console.lock.user.text",
         "While locked, every way to sign in is refused.",

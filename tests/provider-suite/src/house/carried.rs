@@ -118,6 +118,10 @@ impl ThirdParty for Carried {
         Ok(carry(&self.third()?.recheck(&context, &carry(kept)).await?))
     }
 
+    fn proves_anew(&self) -> bool {
+        self.third().is_ok_and(|third| third.proves_anew())
+    }
+
     async fn sign_out(&self, context: &Context<'_>, back: &Url) -> Option<Url> {
         self.third().ok()?.sign_out(context, back).await
     }

@@ -11,6 +11,7 @@ mod user;
 mod user_changes;
 mod user_confirm;
 mod users;
+mod ways;
 
 use axum::routing::{MethodRouter, get, post};
 use gatelodge_core::{
@@ -61,6 +62,7 @@ fn tenant_pages() -> Vec<(&'static str, MethodRouter<App>)> {
             "/console/tenants/{t}/second-factor",
             post(change(second_factor::store)),
         ),
+        ("/console/tenants/{t}/ways", post(change(ways::store))),
         (
             "/console/tenants/{t}/delete",
             get(open(tenant_delete::ask)).post(change(tenant_delete::delete)),

@@ -11,7 +11,7 @@ use gatelodge_core::{
     service::{ProviderRules, TenantPatch, TenantRef},
 };
 
-use super::{Redo, lock, redo, second_factor, tenant_path, tenants::state};
+use super::{Redo, lock, redo, second_factor, tenant_path, tenants::state, ways};
 use crate::{
     http::web::{
         forms::Rejected,
@@ -145,6 +145,8 @@ pub(super) async fn page(visit: &Visit, again: Redo) -> Answer {
     if visit.may(action::SETTINGS_UPDATE, &here) {
         forms.push(settings_card(visit, &path, (&own, version), &effective)?);
         let card = second_factor::card(visit, &path, (&own, version), &effective)?;
+        forms.push(card);
+        let card = ways::card(visit, (&path, &tenant), (&own, version), &effective)?;
         forms.push(card);
     }
     for card in &mut forms {

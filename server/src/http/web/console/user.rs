@@ -100,7 +100,7 @@ pub(super) async fn page(visit: &Visit, subject: &Subject, again: Redo) -> Answe
         }
         forms.push(names_card(visit, subject)?);
     }
-    forms.extend(link_card(visit, subject)?);
+    forms.extend(link_card(visit, subject).await?);
     if subject.may(visit, action::USER_REQUIRE_CHANGE) {
         forms.push(require_card(visit, subject)?);
     }
@@ -241,15 +241,18 @@ fn activate_card(visit: &Visit, subject: &Subject) -> Result<FormCard, PageProbl
 
 /// What helps somebody in whose address is known: an invitation, until it is
 /// verified, and then a way to a new password.
-fn link_card(visit: &Visit, subject: &Subject) -> Result<Option<FormCard>, PageProblem> {
+async fn link_card(visit: &Visit, subject: &Subject) -> Result<Option<FormCard>, PageProblem> {
     let user = &subject.user;
     let purpose = match user.email_verified {
         true => LinkPurpose::Reset,
         false => LinkPurpose::Invite,
     };
     let can = user.email.is_some()
-        && visit.platform().mails_links(purpose)
-        && subject.may(visit, action::USER_SEND_LINK);
+        && subject.may(visit, action::USER_SEND_LINK)
+        && visit
+            .platform()
+            .mails_links(purpose, Some(subject.tenant.id))
+            .await?;
     if !can {
         return Ok(None);
     }

@@ -135,7 +135,7 @@ async fn page(visit: &Visit, tenant: &Tenant, again: Redo) -> Answer {
             .query
             .filled("cursor")
             .map(|_| visit.piece(&path, None)),
-        create: create_card(visit, tenant, &again)?,
+        create: create_card(visit, tenant, &again).await?,
         notice: visit.notice()?,
     };
     visit.page(status, &view)
@@ -162,7 +162,7 @@ pub(super) fn state(visit: &Visit, user: &User) -> State {
     }
 }
 
-fn create_card(
+async fn create_card(
     visit: &Visit,
     tenant: &Tenant,
     again: &Redo,
@@ -175,7 +175,10 @@ fn create_card(
     };
     let password = visit.t("console.users.first_password")?;
     let mut password = Field::new(FieldKind::Choice, "first_password", password).value("generate");
-    if visit.platform().mails_links(LinkPurpose::Invite) {
+    let mails = visit
+        .platform()
+        .mails_links(LinkPurpose::Invite, Some(tenant.id));
+    if mails.await? {
         let invite = visit.t("console.users.first_password.invite")?;
         password = password.option("invite", invite);
     }
