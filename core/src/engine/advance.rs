@@ -245,12 +245,7 @@ impl Attempt<'_> {
         if epoch.is_some_and(|epoch| epoch != user.credential_epoch) {
             return Ok(Written::Refuse("credential_changed"));
         }
-        if !self.session_goes_on(unit).await? {
-            return Ok(Written::Refuse("session_over"));
-        }
-        if let Write::Removed(credential) = &write
-            && let Some(obstacle) = self.removal_obstacle(unit, &user, credential).await?
-        {
+        if let Some(obstacle) = self.in_the_way(unit, &user, &write).await? {
             return Ok(obstacle);
         }
         let place = (tenant_id, Some(user_id));
@@ -288,6 +283,23 @@ impl Attempt<'_> {
                 Ok(Written::Ended(purpose))
             }
             None => self.go_on(unit, (tenant, &ancestors), &offers, user).await,
+        }
+    }
+
+    /// What of the session that the flow was begun in, or of what is to be removed, is in
+    /// the way of a write.
+    async fn in_the_way(
+        &self,
+        unit: &mut dyn UnitOfWork,
+        user: &User,
+        write: &Write,
+    ) -> Result<Option<Written>> {
+        if !self.session_goes_on(unit).await? {
+            return Ok(Some(Written::Refuse("session_over")));
+        }
+        match write {
+            Write::Removed(credential) => self.removal_obstacle(unit, user, credential).await,
+            _ => Ok(None),
         }
     }
 

@@ -385,9 +385,14 @@ async fn what_cannot_begin_is_refused(world: &World) {
             "validation_failed",
         ),
         (
-            json!({"transport": "token", "intent": "link"}),
+            json!({"transport": "token", "intent": "no_such"}),
             400,
             "invalid_request",
+        ),
+        (
+            json!({"transport": "token", "intent": "link"}),
+            401,
+            "unauthenticated",
         ),
         (
             json!({"transport": "token", "acr": "aal3"}),

@@ -265,6 +265,10 @@ impl Stage {
         let path = fill
             .path(&operation.path)
             .replace("{factor}", &world.platform.environment().uuid().to_string())
+            .replace(
+                "{identity}",
+                &world.platform.environment().uuid().to_string(),
+            )
             .replace("{device}", &world.platform.environment().uuid().to_string());
         assert!(!path.contains('{'), "a variable that no test fills: {path}");
         let path = match operation.id.as_str() {

@@ -60,7 +60,7 @@ async fn settings_are_read_replaced_and_inherited(world: &World) {
         "second_factor": {
             "everyone": "required", "administrators": "required", "required_from": "2027-01-01T00:00:00Z",
         },
-        "sign_in": {"providers": ["totp", "password"]},
+        "sign_in": {"providers": ["totp", "password", "one-time-token"]},
     });
     let put = async |body: &Value| {
         world

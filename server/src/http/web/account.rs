@@ -147,7 +147,6 @@ async fn mailbox(
     };
     let text = |part: &str| visit.t(&format!("account.mailbox.{part}"));
     Ok(Some(SignInMethod {
-        mark: Vec::new(),
         label: match &user.email {
             Some(email) => email.to_string(),
             None => text("no_address")?,
@@ -155,7 +154,7 @@ async fn mailbox(
         detail: Some(text(state)?),
         enabled: user.email_verified,
         actions: vec![Link::new(visit.at("/account/email"), text(action)?)],
-        items: Vec::new(),
+        ..SignInMethod::default()
     }))
 }
 
@@ -250,12 +249,12 @@ fn sign_in_method(visit: &Visit, method: &Set) -> Result<SignInMethod, PageProbl
         actions.extend(items.pop().map(|only| only.remove));
     }
     Ok(SignInMethod {
-        mark: Vec::new(),
         label: method.label.clone(),
         detail: Some(detail),
         enabled,
         actions,
         items,
+        ..SignInMethod::default()
     })
 }
 

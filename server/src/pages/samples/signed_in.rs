@@ -69,12 +69,11 @@ pub(in crate::pages) fn account() -> AccountView {
         sessions: sessions(true),
         devices: devices("/account/devices/forget"),
         mailbox: Some(SignInMethod {
-            mark: Vec::new(),
             label: "ada@northwind.example".into(),
             detail: Some("Verified".into()),
             enabled: true,
             actions: vec![Link::new("/account/email", "Change")],
-            items: vec![],
+            ..SignInMethod::default()
         }),
         elsewhere: vec![ElsewhereRow {
             tenant: TenantLabel::new("contoso", "Contoso"),
@@ -84,7 +83,6 @@ pub(in crate::pages) fn account() -> AccountView {
         }],
         connections: vec![
             SignInMethod {
-                mark: Vec::new(),
                 label: "Google".into(),
                 detail: Some("ada@northwind.example, linked 3 weeks ago".into()),
                 enabled: true,
@@ -92,33 +90,31 @@ pub(in crate::pages) fn account() -> AccountView {
                     Link::new("/account/connections/google/link", "Link another"),
                     Link::new("/account/factors/1/remove", "Unlink…"),
                 ],
-                items: vec![],
+                ..SignInMethod::default()
             },
             SignInMethod {
-                mark: Vec::new(),
                 label: "GitHub".into(),
                 detail: Some("Not linked".into()),
                 enabled: false,
                 actions: vec![Link::new("/account/connections/github/link", "Link")],
-                items: vec![],
+                ..SignInMethod::default()
             },
         ],
         methods: vec![
             SignInMethod {
-                mark: Vec::new(),
                 label: "Password".into(),
                 detail: Some("Changed 3 weeks ago".into()),
                 enabled: true,
                 actions: vec![Link::new("/account/password", "Change")],
-                items: vec![],
+                ..SignInMethod::default()
             },
             SignInMethod {
-                mark: Vec::new(),
                 label: "Authenticator app".into(),
                 detail: Some("2 set up".into()),
                 enabled: true,
                 actions: vec![Link::new("/account/totp", "Add")],
                 items: ["Phone", "Tablet"].map(method_item).into(),
+                ..SignInMethod::default()
             },
         ],
         notice: Some(Notice::success(

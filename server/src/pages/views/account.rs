@@ -146,7 +146,7 @@ pub enum DeviceKind {
 }
 
 /// A way to sign in, as its owner sees it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct SignInMethod {
     /// "Password", "Passkey".
     pub label: String,

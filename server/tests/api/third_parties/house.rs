@@ -102,6 +102,12 @@ impl House {
         found.unwrap().id
     }
 
+    pub(super) async fn has(&self, tenant: &str) -> bool {
+        let named = gatelodge_core::service::TenantRef::parse(tenant);
+        let found = self.world.platform.tenants().find(&named).await;
+        found.unwrap().is_some()
+    }
+
     /// A user with [`PASSWORD`] and an address.
     pub(super) async fn user_at(&self, tenant: &str, name: &str, address: &str) -> Person {
         let place = self.tenant(tenant).await;

@@ -17,6 +17,9 @@ on_each_storage!(
     s25_s26_s31_s32_no_lie_of_a_known_service_gets_anybody_in,
 );
 
+const TENANTS: [&str; 8] = [
+    "home", "away", "north", "east", "south", "west", "up", "down",
+];
 /// Longer ones do not get to the router at all.
 const LONG: usize = 60_000;
 
@@ -102,7 +105,9 @@ async fn s25_s26_s31_s32_no_lie_of_a_known_service_gets_anybody_in(world: &World
     }
     assert!(lies.len() > 14, "{lies:?}");
     let before = (house.people("home").await, house.sessions("home").await);
-    let told = lies.into_iter().map(|(lie, id)| tell(&house, lie, id));
+    let told = lies
+        .into_iter()
+        .map(|(lie, id)| tell(&house, lie, id, "home"));
     let told = some_at_a_time(8, told).await;
     let after = (house.people("home").await, house.sessions("home").await);
     assert_eq!(before, after, "nobody is made, linked or signed in");
@@ -138,34 +143,32 @@ async fn wall(world: &World, make: Make) {
     let mut lies = Vec::new();
     let mut connections = vec![make("truth")];
     for (number, lie) in Lie::ALL.iter().enumerate() {
-        let (id, table) = make(&format!("lie-{number}"));
+        let (id, mut table) = make(&format!("lie-{number}"));
+        // A flow knows all that is offered in its tenant: not too many.
+        let tenant = TENANTS[number % TENANTS.len()];
+        table["tenants"] = json!([tenant]);
         connections.push((id.clone(), table));
-        lies.push((*lie, id));
+        lies.push((*lie, id, tenant));
     }
     let truth = connections[0].0.clone();
     let house = House::on(world, connections, |_| {}).await;
-    lies.retain(|(lie, id)| lie.applies(&house.outside.config(id)));
+    for tenant in &TENANTS[2..] {
+        house.world.tenant(tenant).await;
+    }
+    lies.retain(|(lie, id, _)| lie.applies(&house.outside.config(id)));
     assert!(lies.len() > 90, "{}", lies.len());
     honest(&house, &truth).await;
-    let people = house.people("home").await;
-    let sessions = house.sessions("home").await;
+    let before = everybody(&house).await;
     // Those that show only where somebody proves anew who they are need a session.
     let (anew, usual): (Vec<_>, Vec<_>) = lies
-        .iter()
-        .cloned()
-        .partition(|(lie, _)| lie.intent() == Intent::Reprove);
-    let told = usual.into_iter().map(|(lie, id)| tell(&house, lie, id));
+        .into_iter()
+        .partition(|(lie, ..)| lie.intent() == Intent::Reprove);
+    let told = usual
+        .into_iter()
+        .map(|(lie, id, tenant)| tell(&house, lie, id, tenant));
     let told = some_at_a_time(8, told).await;
-    assert_eq!(
-        people,
-        house.people("home").await,
-        "nobody is made or linked"
-    );
-    assert_eq!(
-        sessions,
-        house.sessions("home").await,
-        "nobody is signed in"
-    );
+    let after = everybody(&house).await;
+    assert_eq!(before, after, "nobody is made, linked or signed in");
     for one in &told {
         assert!(!one.is_signed_in, "{one:?}");
     }
@@ -173,15 +176,23 @@ async fn wall(world: &World, make: Make) {
     let reasons = reasons(&house).await;
     let is_read = |one: &&Told| has_flow(one.lie) && !one.end.starts_with("413");
     for one in told.iter().filter(is_read) {
-        let reason = reasons.get(&one.id);
-        assert!(
-            reason.is_some_and(|reason| !reason.is_empty()),
-            "{one:?} has no reason"
-        );
+        assert!(reasons.contains_key(&one.id), "{one:?} has no reason");
     }
-    for (lie, id) in anew {
-        prove_anew(&house, lie, &id).await;
+    let anew = anew
+        .into_iter()
+        .map(|(lie, id, tenant)| prove_anew(&house, lie, id, tenant));
+    some_at_a_time(1, anew).await;
+}
+
+/// Who is there, with what is linked to them and how many sessions.
+async fn everybody(house: &House) -> Vec<(BTreeMap<String, Vec<String>>, usize)> {
+    let mut all = Vec::new();
+    for tenant in TENANTS {
+        if house.has(tenant).await {
+            all.push((house.people(tenant).await, house.sessions(tenant).await));
+        }
     }
+    all
 }
 
 /// Whether a lie is told where its flow is known: one with another `state` is not.
@@ -220,10 +231,10 @@ fn is_before(lie: Lie) -> bool {
 }
 
 /// Somebody comes by a third party that lies.
-async fn tell(house: &House, lie: Lie, id: String) -> Told {
+async fn tell(house: &House, lie: Lie, id: String, tenant: &str) -> Told {
     house.party(&id, |liar| named(liar, &id).telling(lie));
     let mut visitor = house.visitor();
-    let end = match leave(&mut visitor, &id).await {
+    let end = match leave(&mut visitor, &id, tenant).await {
         Err(answer) => {
             assert!(is_before(lie), "{lie:?}: {answer}");
             // Not a word of what is wrong.
@@ -248,9 +259,9 @@ async fn tell(house: &House, lie: Lie, id: String) -> Told {
 }
 
 /// To the third party by the API: the page would have a button for each of them.
-async fn leave(visitor: &mut Visitor<'_>, id: &str) -> Result<url::Url, Answer> {
+async fn leave(visitor: &mut Visitor<'_>, id: &str, tenant: &str) -> Result<url::Url, Answer> {
     let browser = &mut visitor.browser;
-    let body = json!({"transport": "cookie", "tenant": "home"});
+    let body = json!({"transport": "cookie", "tenant": tenant});
     let flow = browser.post("/api/v1/sign-in/flows", &body).await;
     let path = crate::support::flow_path(&flow.expect(201).json());
     let answer = browser.post(&path, &json!({"provider": id})).await;
@@ -260,7 +271,7 @@ async fn leave(visitor: &mut Visitor<'_>, id: &str) -> Result<url::Url, Answer> 
     let step = answer.json()["step"].clone();
     Ok(step["url"]
         .as_str()
-        .expect(&answer.to_string())
+        .unwrap_or_else(|| panic!("{answer}"))
         .parse()
         .unwrap())
 }
@@ -302,22 +313,27 @@ fn same_for_all(told: &[Told]) {
 
 /// The reasons in the audit log, by connection.
 async fn reasons(house: &House) -> BTreeMap<String, String> {
-    let events = house.events("home").await.into_iter();
-    let of = |event: gatelodge_core::model::AuditEvent| {
-        let change = event
-            .changes
-            .iter()
-            .find(|change| change.field == "provider");
-        let id = change.and_then(|change| change.new.clone())?;
-        Some((id, event.reason?))
-    };
-    events.filter_map(of).collect()
+    let mut reasons = BTreeMap::new();
+    for tenant in TENANTS {
+        if !house.has(tenant).await {
+            continue;
+        }
+        for event in house.events(tenant).await {
+            let mut changes = event.changes.into_iter();
+            let change = changes.find(|change| change.field == "provider");
+            if let Some((id, reason)) = change.and_then(|change| change.new).zip(event.reason) {
+                reasons.insert(id, reason);
+            }
+        }
+    }
+    reasons
 }
 
-async fn prove_anew(house: &House, lie: Lie, id: &str) {
+async fn prove_anew(house: &House, lie: Lie, id: String, tenant: &str) {
+    let id = id.as_str();
     house.party(id, |liar| liar);
     let mut visitor = house.visitor();
-    let url = leave(&mut visitor, id).await.expect("it is honest");
+    let url = leave(&mut visitor, id, tenant).await.expect("it is honest");
     visitor.return_from(id, &url, id).await;
     assert!(visitor.session().await.is_some(), "{lie:?}");
     house.world.pass(std::time::Duration::from_secs(600));
@@ -332,5 +348,5 @@ async fn prove_anew(house: &House, lie: Lie, id: &str) {
     let flow = visitor.browser.call(Method::GET, &path).send().await;
     let flow = flow.expect(200).json();
     assert_eq!(flow["state"], "active", "{lie:?}: {flow} {page}");
-    assert_eq!(house.refusals("home", id).await.len(), 1, "{lie:?}");
+    assert_eq!(house.refusals(tenant, id).await.len(), 1, "{lie:?}");
 }

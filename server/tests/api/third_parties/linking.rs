@@ -152,7 +152,8 @@ async fn s22_an_account_made_beforehand_with_somebodys_address_is_never_theirs(w
         house.says(id, &said);
         let mut visitor = house.visitor();
         let page = visitor.come("/t/home", id, "victim").await;
-        let who = visitor.is_who().await.expect(&page.to_string());
+        let who = visitor.is_who().await;
+        let who = who.unwrap_or_else(|| panic!("{page}"));
         assert_eq!(who.1, format!("victim-by-{id}"), "an account of their own");
         // Nobody can reach the one by the other.
         assert!(house.links(&attacker).await.is_empty(), "{id}");

@@ -73,7 +73,7 @@ async fn s21_who_is_locked_or_deactivated_gets_in_by_no_third_party(world: &Worl
             assert_eq!(house.sessions("home").await, 0, "{event}");
         }
     });
-    some_at_a_time(2, all).await;
+    some_at_a_time(1, all).await;
 }
 
 async fn s21_a_connection_that_is_switched_off_lets_nobody_in(world: &World) {

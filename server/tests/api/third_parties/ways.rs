@@ -129,7 +129,7 @@ async fn who_has_accounts_in_two_tenants_chooses_and_switches(world: &crate::sup
     assert!(field.contains("home") && field.contains("away"), "{field}");
     let page = visitor.send(&form, &[("tenant", "away")]).await;
     let who = visitor.is_who().await;
-    assert_eq!(who.expect(&page.to_string()).0, "away");
+    assert_eq!(who.unwrap_or_else(|| panic!("{page}")).0, "away");
 
     // On from there without signing in again: by the API, and by the page.
     let listed = visitor
@@ -151,7 +151,8 @@ async fn who_has_accounts_in_two_tenants_chooses_and_switches(world: &crate::sup
     let form = forms
         .iter()
         .find(|form| form.action.ends_with("/account/switch"));
-    let page = visitor.send(form.expect(&page.to_string()), &[]).await;
+    let form = form.unwrap_or_else(|| panic!("{page}"));
+    let page = visitor.send(form, &[]).await;
     assert_eq!(page.path, "/t/home/account");
     assert_eq!(visitor.is_who().await.unwrap().0, "home");
 }

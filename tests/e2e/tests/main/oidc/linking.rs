@@ -57,7 +57,6 @@ async fn linking_asks_for_a_proof_first_and_unlinking_ends_the_sessions() {
     house.done(browser).await;
 }
 
-/// S23: what is linked to somebody stays theirs.
 #[tokio::test]
 async fn what_is_linked_to_one_person_cannot_be_linked_to_another() {
     let house = House::new("").await;
@@ -119,9 +118,9 @@ async fn the_last_way_in_is_not_unlinked() {
     house.done(browser).await;
 }
 
-/// S22: who somebody is at a third party is said by the subject, never by an address, whatever it says of that.
+/// Who somebody is at a third party is said by the subject, never by an address, whatever it says of that.
 #[tokio::test]
-async fn an_address_that_moves_to_another_account_there_takes_nothing_along() {
+async fn s22_an_address_that_moves_to_another_account_there_takes_nothing_along() {
     let house = House::new("new_accounts = \"create\"").await;
     let browser = house.browser().await;
     house.leaves(&browser).await;
