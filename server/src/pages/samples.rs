@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+mod connections;
 mod signed_in;
 
 pub(super) use signed_in::created;

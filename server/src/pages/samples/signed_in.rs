@@ -1,6 +1,9 @@
 //! Samples of the pages for signed-in people: account and console.
 
-use super::{northwind, post, signed_in};
+use super::{
+    connections::{connections, elsewhere},
+    northwind, post, signed_in,
+};
 use crate::pages::views::*;
 
 fn session(kind: DeviceKind, device: &str, address: &str, current: bool) -> SessionRow {
@@ -75,31 +78,8 @@ pub(in crate::pages) fn account() -> AccountView {
             actions: vec![Link::new("/account/email", "Change")],
             ..SignInMethod::default()
         }),
-        elsewhere: vec![ElsewhereRow {
-            tenant: TenantLabel::new("contoso", "Contoso"),
-            post: Some(post("/account/switch")),
-            way: None,
-            label: "Switch".into(),
-        }],
-        connections: vec![
-            SignInMethod {
-                label: "Google".into(),
-                detail: Some("ada@northwind.example, linked 3 weeks ago".into()),
-                enabled: true,
-                actions: vec![
-                    Link::new("/account/connections/google/link", "Link another"),
-                    Link::new("/account/factors/1/remove", "Unlink…"),
-                ],
-                ..SignInMethod::default()
-            },
-            SignInMethod {
-                label: "GitHub".into(),
-                detail: Some("Not linked".into()),
-                enabled: false,
-                actions: vec![Link::new("/account/connections/github/link", "Link")],
-                ..SignInMethod::default()
-            },
-        ],
+        elsewhere: elsewhere(),
+        connections: connections(),
         methods: vec![
             SignInMethod {
                 label: "Password".into(),

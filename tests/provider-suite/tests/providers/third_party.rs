@@ -225,6 +225,10 @@ impl ThirdParty {
 
 #[async_trait]
 impl gatelodge_core::provider::ThirdParty for ThirdParty {
+    fn proves_anew(&self) -> bool {
+        true
+    }
+
     async fn refresh(&self, _: &Context<'_>) -> Result<()> {
         Ok(())
     }
