@@ -49,6 +49,27 @@ pub(super) async fn lost(visitor: &Visitor<'_>, answer: &Answer, why: &str) -> S
     text.replace(id, "<request>")
 }
 
+/// Requests that are none.
+async fn no_callback_at_all(ada: &mut Visitor<'_>, brought: &Brought) {
+    // Twice the same name is no callback.
+    for name in ["state", "code", "iss"] {
+        let query = encoded(brought);
+        let more = encoded(&BTreeMap::from([(name.to_owned(), brought[name].clone())]));
+        let path = format!("/callback/plain?{query}&{more}");
+        let answer = ada.get(&path).await;
+        assert!(answer.status.is_client_error(), "{name}: {answer}");
+        assert!(ada.session().await.is_none(), "{name}");
+    }
+    // Nor is one at an address that is no connection's.
+    for id in ["nowhere", "PLAIN", "password", "..%2fplain", "%20"] {
+        let answer = ada
+            .get(&format!("/callback/{id}?{}", encoded(brought)))
+            .await;
+        assert!(answer.status.is_client_error(), "{id}: {answer}");
+        assert!(ada.session().await.is_none(), "{id}");
+    }
+}
+
 async fn s26_a_callback_that_does_not_fit_is_nobodys_and_uses_nothing_up(world: &World) {
     let creates = json!({"new_accounts": "create"});
     let twins = ["plain", "twin"].map(|id| connection(id, creates.clone()));
@@ -111,23 +132,7 @@ async fn s26_a_callback_that_does_not_fit_is_nobodys_and_uses_nothing_up(world: 
     pages.dedup();
     assert_eq!(pages.len(), 1, "one page for all of them");
 
-    // Twice the same name is no callback.
-    for name in ["state", "code", "iss"] {
-        let query = encoded(&brought);
-        let more = encoded(&BTreeMap::from([(name.to_owned(), brought[name].clone())]));
-        let path = format!("/callback/plain?{query}&{more}");
-        let answer = ada.get(&path).await;
-        assert!(answer.status.is_client_error(), "{name}: {answer}");
-        assert!(ada.session().await.is_none(), "{name}");
-    }
-    // Nor is one at an address that is no connection's.
-    for id in ["nowhere", "PLAIN", "password", "..%2fplain", "%20"] {
-        let answer = ada
-            .get(&format!("/callback/{id}?{}", encoded(&brought)))
-            .await;
-        assert!(answer.status.is_client_error(), "{id}: {answer}");
-        assert!(ada.session().await.is_none(), "{id}");
-    }
+    no_callback_at_all(&mut ada, &brought).await;
     assert!(house.people("home").await.is_empty());
 
     // All that was in vain: it still counts where it belongs.

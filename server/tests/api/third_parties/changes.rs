@@ -56,6 +56,26 @@ fn flow<'w>(call: Call<'w>, intent: &str, more: Value) -> Call<'w> {
     call.json(&body)
 }
 
+/// Nor does the callback of a link count where its session is not, or no longer.
+async fn a_link_needs_its_session_to_the_end(house: &House) {
+    let (bob, mut bobs) = linked(house, "home", "bob").await;
+    let url = bobs.leave_to_link(&bob, "plain").await;
+    let brought = house.outside.authorize("plain", &url, "of-bobs");
+    let flows: Vec<_> = bobs.browser.named("flow");
+    let flows: Vec<(String, String)> = flows
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    house.world.lock(&bob).await;
+    let page = bobs.back("plain", &brought).await;
+    assert_eq!(house.links(&bob).await.len(), 1, "{page}");
+    let mut thief = house.visitor();
+    thief.browser.cookies.extend(flows);
+    let page = thief.back("plain", &brought).await;
+    assert_eq!(house.links(&bob).await.len(), 1, "{page}");
+    assert!(thief.session().await.is_none());
+}
+
 /// CVE-2026-105207: an identity was linked without a sign-in.
 async fn s23_nobody_links_without_a_session_of_their_own(world: &World) {
     let house = house(world).await;
@@ -119,23 +139,7 @@ async fn s23_nobody_links_without_a_session_of_their_own(world: &World) {
         assert!(to.starts_with("/t/home/sign-in"), "{answer}");
         assert!(away(&answer).is_none(), "{answer}");
     }
-    // Nor does the callback of a link count where its session is not, or no longer.
-    let (bob, mut bobs) = linked(&house, "home", "bob").await;
-    let url = bobs.leave_to_link(&bob, "plain").await;
-    let brought = house.outside.authorize("plain", &url, "of-bobs");
-    let flows: Vec<_> = bobs.browser.named("flow");
-    let flows: Vec<(String, String)> = flows
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    house.world.lock(&bob).await;
-    let page = bobs.back("plain", &brought).await;
-    assert_eq!(house.links(&bob).await.len(), 1, "{page}");
-    let mut thief = house.visitor();
-    thief.browser.cookies.extend(flows);
-    let page = thief.back("plain", &brought).await;
-    assert_eq!(house.links(&bob).await.len(), 1, "{page}");
-    assert!(thief.session().await.is_none());
+    a_link_needs_its_session_to_the_end(&house).await;
     let after = kept(&house).await;
     assert_eq!(before[0]["ada"], after[0]["ada"]);
 }
