@@ -7,13 +7,13 @@ use gatelodge_e2e::{
 
 use super::{PASSWORD, connection};
 
-/// A place that a server was started in once, so that there is something to administer.
+/// Where a server without any configuration is.
+const HERE: &str = "http://localhost:8080";
+
+/// A place that no server was started in yet.
 async fn place(there: &ThirdParty) -> Place {
-    let place = Place::with_config(PASSWORD);
-    let server = place.serve().await;
-    there.client("oidc", server.origin()).await;
-    server.stop().await;
-    place
+    there.client("oidc", HERE).await;
+    Place::with_config(PASSWORD)
 }
 
 async fn asked(place: &Place, connection: &str) -> Finished {
@@ -44,6 +44,7 @@ async fn a_connection_that_is_right_is_found_to_be_so() {
         "A published key can verify tokens.",
         "refuses a wrong code, and not the client",
         "none gets anybody in",
+        "sends people back to the callback address",
         "/callback/oidc",
     ] {
         assert!(said.contains(check), "`{check}` is not said: {said}");
@@ -94,6 +95,21 @@ async fn what_is_wrong_with_a_connection_is_said_with_what_to_do() {
         );
         says(&finished, &words);
     }
+}
+
+#[tokio::test]
+async fn a_callback_that_is_not_registered_there_is_found() {
+    let there = ThirdParty::start().await;
+    let place = place(&there).await;
+    there.client("elsewhere", "http://localhost:8081").await;
+    let configuration = connection(there.issuer(), "elsewhere", "");
+    let finished = asked(&place, &configuration).await;
+    let words = [
+        "does not send people back to",
+        "/callback/elsewhere",
+        "register",
+    ];
+    says(&finished, &words);
 }
 
 #[tokio::test]
