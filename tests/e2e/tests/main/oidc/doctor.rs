@@ -106,7 +106,7 @@ async fn a_callback_that_is_not_registered_there_is_found() {
     let finished = asked(&place, &configuration).await;
     let words = [
         "does not send people back to",
-        "/callback/elsewhere",
+        "/callback/oidc",
         "register",
     ];
     says(&finished, &words);
