@@ -194,6 +194,7 @@ flaws! {
         "names::a_search_among_tenants_takes_every_character_literally",
     ]
     repeats_rows RepeatsRows [
+        "record_keys::keys_and_whose_they_are_are_listed_page_by_page",
         "applications::pages_of_applications_make_up_the_whole_list",
         "tenants::pages_of_tenants_make_up_the_whole_list",
         "tenants::a_page_stays_where_it_is_while_tenants_are_made",

@@ -74,7 +74,7 @@ mod tests {
         let expected = serde_json::json!({
             "family_name": "Lovelace", "given_name": "Ada", "name": "Ada Lovelace",
         });
-        assert_eq!(Value::Object(said), expected);
+        assert_eq!(serde_json::Value::Object(said), expected);
         for odd in [
             "",
             "[]",

@@ -104,11 +104,7 @@ async fn a_callback_that_is_not_registered_there_is_found() {
     there.client("elsewhere", "http://localhost:8081").await;
     let configuration = connection(there.issuer(), "elsewhere", "");
     let finished = asked(&place, &configuration).await;
-    let words = [
-        "does not send people back to",
-        "/callback/oidc",
-        "register",
-    ];
+    let words = ["does not send people back to", "/callback/oidc", "register"];
     says(&finished, &words);
 }
 
