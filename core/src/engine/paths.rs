@@ -5,7 +5,7 @@ use crate::{Error, Result};
 /// A path of this server, in the one form that every browser reads alike.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] for anything that could lead elsewhere.
+/// [`Invalid`](crate::ErrorKind::Invalid) for anything that could lead elsewhere.
 pub fn local_path(text: &str) -> Result<String> {
     let refused = || {
         Error::invalid(
