@@ -17,13 +17,12 @@ use crate::{
     model::{Factor, RecordId, TenantId, User},
     platform::AuditEventExt,
     provider::{Configured, Effect, ExternalIdentity, Purpose, State},
-    service::{Offers, bar, identity_key, identity_name, link_record, linked_users},
+    service::{MAX_KEEP, Offers, bar, identity_key, identity_name, link_record, linked_users},
     storage::{Record, Scope, UnitOfWork},
 };
 
 const MAX_ISSUER: usize = 2_048;
 const MAX_SUBJECT: usize = 255;
-const MAX_KEEP: usize = 16 * 1024;
 /// The most bytes of all claims of an identity, names and values.
 const MAX_CLAIMS: usize = 32 * 1024;
 

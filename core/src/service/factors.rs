@@ -9,7 +9,7 @@ use super::{
     users::{changed, held, refuse_self},
 };
 use crate::{
-    Error, Platform, Result,
+    Error, ErrorKind, Platform, Result,
     access::{Caller, action},
     model::{EndReason, ProviderId, RecordId, Tenant, TenantId, User, UserId},
     platform::AuditEventExt,
@@ -94,9 +94,17 @@ impl Users<'_> {
         factor: RecordId,
     ) -> Result<()> {
         let of = owner(self.0, tenant, id).await?;
-        let found = find_factor(self.0, &of, factor).await?;
-        if found.enrolment.is_none() != (action == action::USER_UNLINK_IDENTITY) {
-            return Err(no_factor());
+        let unlinks = action == action::USER_UNLINK_IDENTITY;
+        let missing = || match unlinks {
+            true => Error::not_found("linked identity"),
+            false => no_factor(),
+        };
+        let found = match find_factor(self.0, &of, factor).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing()),
+            found => found?,
+        };
+        if found.enrolment.is_none() != unlinks {
+            return Err(missing());
         }
         let (provider, effects) = (&found.configured.id, found.removal().await?);
         let mut unit = self.0.write(Scope::Tenant(tenant)).await?;
@@ -105,11 +113,10 @@ impl Users<'_> {
         self.still_allowed(caller, action, unit.as_mut(), place)
             .await?;
         let still = unit.records().by_id(provider, factor).await?;
-        still.ok_or_else(no_factor)?;
+        still.ok_or_else(missing)?;
         // An administrator may leave somebody without a second factor, who then sets
         // another one up, but not without a way in.
-        let is_link = found.enrolment.is_none();
-        if is_link && !has_other_way_in(self.0, unit.as_mut(), &user, factor).await? {
+        if unlinks && !has_other_way_in(self.0, unit.as_mut(), &user, factor).await? {
             return Err(last_way_in());
         }
         let place = (tenant, Some(id));

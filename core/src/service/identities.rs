@@ -26,6 +26,8 @@ use crate::{
     storage::{Record, Scope, SessionFilter, UnitOfWork},
 };
 
+/// The most bytes that a third party has kept with a link.
+pub(crate) const MAX_KEEP: usize = 16 * 1024;
 /// The longest label of a record.
 const LABEL: usize = 100;
 

@@ -49,7 +49,9 @@ pub(crate) use credentials::{
 pub(crate) use devices::{end_device, forget_devices};
 pub(crate) use elsewhere::{WayElsewhere, valid_session, ways_elsewhere};
 pub(crate) use factors::{Factor, ensure_removable, find_factor, in_the_way, no_factor};
-pub(crate) use identities::{bar, identity_key, identity_name, link_record, linked_users};
+pub(crate) use identities::{
+    MAX_KEEP, bar, identity_key, identity_name, link_record, linked_users,
+};
 pub(crate) use offers::{Offers, not_offered};
 pub(crate) use recheck::Rechecks;
 pub(crate) use second_factor::{demanded_from, ensure_offered, has_set_up};

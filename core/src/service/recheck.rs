@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::{
     ProviderCall, bar,
-    identities::{KeptLink, linked_users, open_link, reseal, third_parties},
+    identities::{KeptLink, MAX_KEEP, linked_users, open_link, reseal, third_parties},
     users::held,
 };
 use crate::{
@@ -35,7 +35,6 @@ const ASKED: usize = 20;
 /// As many links are looked at in one call.
 const LOOKED_AT: usize = 500;
 const PIECE: u32 = 50;
-const MAX_KEEP: usize = 16 * 1024;
 
 /// How far this server has come with asking.
 #[derive(Default)]
